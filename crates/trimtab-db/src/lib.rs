@@ -1,0 +1,27 @@
+//! SQLite and PostgreSQL behind one door: the writer, pools, migrations, the outbox, leases, test databases.
+//!
+//! It knows no table but its own (`migration`, `outbox`, `outbox_cursor`, `lease`); services own theirs and
+//! bring their SQL. A command is a closure over [`Tx`]: on SQLite every waiting command goes into one
+//! transaction of one writer thread (each under its own savepoint, with its own answer after the commit); on
+//! PostgreSQL each is a transaction. The same SQL text runs on both: see [`Tx`] for the rules.
+
+mod db;
+mod dialect;
+mod error;
+mod lease;
+mod migrate;
+mod outbox;
+mod postgres;
+mod sqlite;
+pub mod testing;
+mod tx;
+mod value;
+
+pub use db::{Db, Lane};
+pub use dialect::Dialect;
+pub use error::DbError;
+pub use lease::Lease;
+pub use migrate::Migration;
+pub use outbox::{Message, OutboxEvent};
+pub use tx::{Row, Tx};
+pub use value::{FromValue, Value};

@@ -1,0 +1,225 @@
+//! PostgreSQL: a pool, one transaction per command. Commands are the same synchronous closures as on SQLite;
+//! each runs on a blocking thread that waits for the driver.
+
+use std::{error::Error, str::FromStr};
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use tokio::runtime::Handle;
+use tokio_postgres::{
+    Config, NoTls,
+    types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
+};
+
+use crate::{
+    DbError, Dialect, Lane, Row, Tx, Value,
+    tx::{Inner, statement_error},
+};
+
+/// Connections kept.
+const CONNECTIONS: usize = 8;
+/// The advisory lock that makes control commands run one after the other, as SQLite's writer does.
+const CONTROL_LOCK: &str = "SELECT pg_advisory_xact_lock(8387236823645254002)";
+
+/// A pool of connections to one database.
+pub(crate) struct Postgres {
+    pool: Pool,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres")
+            .field("status", &self.pool.status())
+            .finish()
+    }
+}
+
+/// A connection on a blocking thread.
+pub(crate) struct PgConnection {
+    client: Object,
+    handle: Handle,
+}
+
+impl std::fmt::Debug for PgConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PgConnection")
+    }
+}
+
+impl Postgres {
+    pub(crate) async fn open(url: &str) -> Result<Self, DbError> {
+        let open_error = |source: Box<dyn Error + Send + Sync>| DbError::Open {
+            target: without_password(url),
+            source,
+        };
+        let config = Config::from_str(url).map_err(|source| open_error(source.into()))?;
+        let manager = Manager::from_config(
+            config,
+            NoTls,
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .build()
+            .map_err(|source| open_error(source.into()))?;
+        let client = pool
+            .get()
+            .await
+            .map_err(|source| open_error(source.into()))?;
+        drop(client);
+        Ok(Self { pool })
+    }
+
+    /// Runs a closure in a transaction of its own; commits when it answers `Ok`.
+    pub(crate) async fn run<T, E>(
+        &self,
+        lane: Option<Lane>,
+        run: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<(T, bool), E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let client = self
+            .pool
+            .get()
+            .await
+            .map_err(|source| DbError::Transaction {
+                step: "begin",
+                source: source.into(),
+            })?;
+        let connection = PgConnection {
+            client,
+            handle: Handle::current(),
+        };
+        tokio::task::spawn_blocking(move || {
+            let begin = match lane {
+                Some(Lane::Control) => format!("BEGIN; {CONTROL_LOCK}"),
+                Some(Lane::Bulk) => "BEGIN".to_owned(),
+                None => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
+            };
+            connection.batch(&begin)?;
+            let mut tx = Tx::new(Inner::Postgres(&connection));
+            let answer = run(&mut tx);
+            let published = tx.published;
+            match answer {
+                Ok(value) => {
+                    connection
+                        .batch("COMMIT")
+                        .map_err(|source| DbError::Transaction {
+                            step: "commit",
+                            source: source.into(),
+                        })?;
+                    Ok((value, published))
+                }
+                Err(error) => {
+                    connection.batch("ROLLBACK")?;
+                    Err(error)
+                }
+            }
+        })
+        .await
+        .map_err(|_| DbError::Closed)?
+    }
+}
+
+impl PgConnection {
+    pub(crate) fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, DbError> {
+        self.handle.block_on(async {
+            let statement = self
+                .client
+                .prepare_cached(&Dialect::Postgres.statement(sql))
+                .await
+                .map_err(|source| error(sql, source))?;
+            self.client
+                .execute_raw(&statement, params.iter())
+                .await
+                .map_err(|source| error(sql, source))
+        })
+    }
+
+    pub(crate) fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
+        self.handle.block_on(async {
+            let statement = self
+                .client
+                .prepare_cached(&Dialect::Postgres.statement(sql))
+                .await
+                .map_err(|source| error(sql, source))?;
+            let rows = self
+                .client
+                .query(&statement, &params)
+                .await
+                .map_err(|source| error(sql, source))?;
+            rows.iter().map(|row| read_row(sql, row)).collect()
+        })
+    }
+
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), DbError> {
+        self.handle
+            .block_on(self.client.batch_execute(sql))
+            .map_err(|source| error(sql, source))
+    }
+}
+
+fn read_row(sql: &str, row: &tokio_postgres::Row) -> Result<Row, DbError> {
+    let values = (0..row.len())
+        .map(|column| {
+            let value = match *row.columns()[column].type_() {
+                Type::INT8 => row.try_get::<_, Option<i64>>(column).map(Value::from),
+                Type::INT4 => row.try_get::<_, Option<i32>>(column).map(Value::from),
+                Type::FLOAT8 => row.try_get::<_, Option<f64>>(column).map(Value::from),
+                Type::BOOL => row.try_get::<_, Option<bool>>(column).map(Value::from),
+                Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(column).map(Value::from),
+                _ => row.try_get::<_, Option<String>>(column).map(Value::from),
+            };
+            value.map_err(|source| statement_error(sql, source.into()))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Row(values))
+}
+
+fn error(sql: &str, source: tokio_postgres::Error) -> DbError {
+    if source.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION) {
+        DbError::Unique {
+            source: source.into(),
+        }
+    } else {
+        statement_error(sql, source.into())
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.find('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}…{}", &url[..scheme + 3], &url[at..]),
+        _ => "postgresql".to_owned(),
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Int(value) => match *kind {
+                Type::INT4 => i32::try_from(*value)?.to_sql(kind, out),
+                Type::FLOAT8 => (*value as f64).to_sql(kind, out),
+                Type::BOOL => (*value != 0).to_sql(kind, out),
+                _ => value.to_sql(&Type::INT8, out),
+            },
+            Self::Real(value) => value.to_sql(&Type::FLOAT8, out),
+            Self::Text(text) => text.to_sql(kind, out),
+            Self::Blob(bytes) => bytes.to_sql(kind, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}

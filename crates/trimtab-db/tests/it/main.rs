@@ -1,0 +1,131 @@
+//! The database layer, on SQLite and on PostgreSQL.
+
+use trimtab_db::{Db, DbError, Lane, Message, Migration, params, testing};
+use trimtab_types::{Time, WorkspaceId};
+
+const MIGRATIONS: &[&[Migration]] = &[&[Migration {
+    service: "fixture",
+    number: 1,
+    sql: "CREATE TABLE thing (workspace_id TEXT NOT NULL, name TEXT NOT NULL, n BIGINT, x DOUBLE PRECISION, bytes BYTEA, PRIMARY KEY (workspace_id, name));\n",
+}]];
+
+async fn insert(db: &Db, name: &'static str, fail: bool) -> Result<(), DbError> {
+    db.write(Lane::Control, move |tx| {
+        tx.execute(
+            "INSERT INTO thing (workspace_id, name, n, x, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params!["default", name, 7_i64, 0.5, vec![1_u8, 2]],
+        )?;
+        tx.publish(&Message {
+            workspace: WorkspaceId::default(),
+            topic: "fixture.made",
+            version: 1,
+            payload: serde_json::json!({ "name": name }),
+            at: Time::from_micros(1),
+        })?;
+        if fail { Err(DbError::NoRow) } else { Ok(()) }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_failed_command_leaves_nothing_and_its_neighbours_stay() {
+    for db in testing::databases(MIGRATIONS).await.unwrap() {
+        let (good, bad, twice) = tokio::join!(
+            insert(&db, "good", false),
+            insert(&db, "bad", true),
+            async {
+                insert(&db, "twice", false).await.unwrap();
+                insert(&db, "twice", false).await
+            }
+        );
+        good.unwrap();
+        assert!(matches!(bad, Err(DbError::NoRow)));
+        assert!(matches!(twice, Err(DbError::Unique { .. })), "{twice:?}");
+        let names: Vec<String> = db
+            .read(|tx| {
+                tx.query(
+                    "SELECT name, n, x, bytes FROM thing ORDER BY name",
+                    params![],
+                )?
+                .iter()
+                .map(|row| {
+                    assert_eq!((row.get::<i64>(1)?, row.get::<f64>(2)?), (7, 0.5));
+                    assert_eq!(row.get::<Vec<u8>>(3)?, [1, 2]);
+                    row.get(0)
+                })
+                .collect::<Result<_, DbError>>()
+            })
+            .await
+            .unwrap();
+        assert_eq!(names, ["good", "twice"]);
+    }
+}
+
+#[tokio::test]
+async fn outbox_gives_each_consumer_everything_once_past_its_cursor() {
+    for db in testing::databases(MIGRATIONS).await.unwrap() {
+        let changes = db.outbox_changes();
+        insert(&db, "a", false).await.unwrap();
+        assert!(changes.has_changed().unwrap());
+        insert(&db, "b", true).await.unwrap_err();
+        insert(&db, "c", false).await.unwrap();
+        let events = db.outbox_next("one", 10).await.unwrap();
+        let names: Vec<&str> = events
+            .iter()
+            .filter_map(|e| e.payload["name"].as_str())
+            .collect();
+        assert_eq!(names, ["a", "c"]);
+        db.outbox_done("one", events[0].seq).await.unwrap();
+        assert_eq!(db.outbox_next("one", 10).await.unwrap().len(), 1);
+        assert_eq!(db.outbox_next("two", 10).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_lease_has_one_holder_and_a_lost_one_stops_its_writes() {
+    for db in testing::databases(MIGRATIONS).await.unwrap() {
+        let first = db.acquire_lease("loop", "a", 0).await.unwrap().unwrap();
+        let second = db
+            .acquire_lease("loop", "b", 60_000)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((first.epoch, second.epoch), (1, 2));
+        assert_eq!(db.acquire_lease("loop", "a", 60_000).await.unwrap(), None);
+        let refused = db
+            .write(Lane::Control, move |tx| tx.require_lease(&first))
+            .await;
+        assert!(matches!(refused, Err(DbError::LeaseLost { .. })));
+        db.write(Lane::Control, move |tx| tx.require_lease(&second))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_by_name() {
+    const OLD: &[&[Migration]] = &[&[Migration {
+        service: "fixture",
+        number: 0,
+        sql: "",
+    }]];
+    for db in testing::databases(MIGRATIONS).await.unwrap() {
+        let refused = db.migrate(OLD).await;
+        assert!(
+            matches!(refused, Err(DbError::Newer { number: 1, .. })),
+            "{refused:?}"
+        );
+        db.migrate(MIGRATIONS).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn closing_finishes_what_waits_and_refuses_what_comes_later() {
+    let db = testing::sqlite(MIGRATIONS).await.unwrap();
+    insert(&db, "before", false).await.unwrap();
+    db.close().await;
+    assert!(matches!(
+        insert(&db, "after", false).await,
+        Err(DbError::Closed)
+    ));
+}

@@ -1,0 +1,1 @@
+//! trimtab-edge-api

@@ -1,0 +1,11 @@
+//! How the process tells about itself: structured logs, the Prometheus registry, and the register of its tasks.
+//!
+//! It knows no service; names of metrics belong to the crates that count.
+
+mod logs;
+mod metrics;
+mod tasks;
+
+pub use logs::{LogFormat, init_logs};
+pub use metrics::{Metrics, latency_buckets};
+pub use tasks::Tasks;
