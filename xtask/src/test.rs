@@ -1,0 +1,202 @@
+//! `cargo xtask test`: everything, in phases, each timed. Phases of pieces that are not in the tree are not listed.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::check::{counted, quiet};
+use crate::counts::Counts;
+use crate::files::Temporary;
+use crate::phases::Phases;
+use crate::postgres::Postgres;
+use crate::workplace::{PROFILE, Workplace};
+use crate::{check, codegen, floors, setup, shell, tools, ui, wheel};
+
+/// What the phases share.
+#[derive(Debug)]
+struct Bench<'a> {
+    place: &'a Workplace,
+    postgres: Option<Postgres>,
+    /// Tests put their files here, so that none is left behind.
+    temporary: Temporary,
+}
+
+type Body = fn(&mut Bench<'_>) -> Result<Counts>;
+
+struct Phase {
+    name: &'static str,
+    body: Body,
+    /// Nothing after it can run when it fails.
+    is_ground: bool,
+    is_there: fn(&Workplace) -> bool,
+}
+
+const fn phase(name: &'static str, body: Body) -> Phase {
+    Phase {
+        name,
+        body,
+        is_ground: false,
+        is_there: |_| true,
+    }
+}
+
+impl Phase {
+    const fn ground(mut self) -> Self {
+        self.is_ground = true;
+        self
+    }
+
+    const fn when(mut self, is_there: fn(&Workplace) -> bool) -> Self {
+        self.is_there = is_there;
+        self
+    }
+}
+
+const PHASES: &[Phase] = &[
+    phase("setup", |bench| {
+        quiet(setup::run(bench.place, setup::For::Everything))
+    })
+    .ground(),
+    phase("format", |bench| check::format(bench.place)),
+    phase("floors", |bench| quiet(floors::run(bench.place))),
+    phase("console-build", |bench| quiet(ui::run(bench.place)))
+        .ground()
+        .when(has_console),
+    phase("console-unit", console_unit).when(has_console),
+    phase("build", build).ground(),
+    phase("lints", |bench| check::lints(bench.place)),
+    phase("postgresql", |bench| {
+        bench.postgres = Some(Postgres::start(bench.place)?);
+        Ok(Counts::default())
+    })
+    .ground(),
+    phase("rust", rust),
+    phase("reference", |bench| quiet(codegen::check(bench.place)))
+        .when(|place| place.root.join("docs/reference/cli.md").is_file()),
+    phase("python", python).when(|place| place.root.join("python/tests").is_dir()),
+    phase("wheel", wheel_test).when(|place| place.root.join("tests/wheel").is_dir()),
+    phase("image", image).when(|place| place.root.join("tests/image").is_dir()),
+    phase("console", console).when(|place| place.root.join("ui/tests/console").is_dir()),
+];
+
+pub(crate) fn run(place: &Workplace, names: &[String]) -> Result<()> {
+    for name in names {
+        if !PHASES.iter().any(|phase| phase.name == name) {
+            let known: Vec<&str> = PHASES.iter().map(|phase| phase.name).collect();
+            bail!("no phase `{name}`; there are {}", known.join(", "));
+        }
+    }
+    let mut bench = Bench {
+        place,
+        postgres: None,
+        temporary: Temporary::new("tests")?,
+    };
+    let mut phases = Phases::default();
+    for phase in PHASES {
+        let is_wanted = names.is_empty() || names.iter().any(|name| name == phase.name);
+        if !is_wanted || !(phase.is_there)(place) {
+            continue;
+        }
+        let is_good = phases.run(phase.name, || (phase.body)(&mut bench));
+        if !is_good && phase.is_ground {
+            break;
+        }
+    }
+    drop(bench);
+    if phases.finish() {
+        Ok(())
+    } else {
+        bail!("the tests failed")
+    }
+}
+
+impl Bench<'_> {
+    /// What every test may rely on.
+    fn prepare(&self, command: &mut Command) {
+        let place = self.place;
+        command
+            .env("TRIMTAB_PYTHON", place.python())
+            .env("TRIMTAB_BIN", place.binary("trimtab"))
+            .env("TRIMTAB_TEST_OUTPUT", place.test_output())
+            .env("TMPDIR", self.temporary.path());
+        if let Ok(chromium) = tools::chromium() {
+            command.env("TRIMTAB_CHROMIUM", chromium);
+        }
+        if let Some(postgres) = &self.postgres {
+            command.env("TRIMTAB_TEST_POSTGRES", postgres.url());
+        }
+    }
+
+    fn tests(&self, command: &mut Command) -> Result<Counts> {
+        self.prepare(command);
+        let counts = counted(shell::tee(command)?)?;
+        if counts == Counts::default() {
+            bail!("{} ran no test", shell::line(command));
+        }
+        Ok(counts)
+    }
+}
+
+fn has_console(place: &Workplace) -> bool {
+    place.root.join("ui/package-lock.json").is_file()
+}
+
+fn console_unit(bench: &mut Bench<'_>) -> Result<Counts> {
+    bench.tests(ui::npm(bench.place).args(["test", "--silent"]))
+}
+
+/// The whole workspace with its tests, in one profile and one feature set.
+fn build(bench: &mut Bench<'_>) -> Result<Counts> {
+    let place = bench.place;
+    let workspace = ["--workspace", "--all-targets"];
+    shell::run(
+        shell::cargo(place)
+            .args(["build", "--quiet", "--profile", PROFILE])
+            .args(workspace),
+    )?;
+    Ok(Counts::default())
+}
+
+fn rust(bench: &mut Bench<'_>) -> Result<Counts> {
+    let mut command = shell::cargo(bench.place);
+    if tools::has_nextest() {
+        command.args(["nextest", "run", "--cargo-profile", PROFILE]);
+        command.args(["--workspace", "--all-targets", "--no-fail-fast"]);
+        command.args(["--profile", "ci"]);
+    } else {
+        command.args(["test", "--quiet", "--profile", PROFILE]);
+        command.args(["--workspace", "--all-targets", "--no-fail-fast"]);
+    }
+    bench.tests(&mut command)
+}
+
+fn python(bench: &mut Bench<'_>) -> Result<Counts> {
+    bench.tests(&mut pytest(bench.place, "python/tests"))
+}
+
+fn wheel_test(bench: &mut Bench<'_>) -> Result<Counts> {
+    let wheel = wheel::build(bench.place, PROFILE)?;
+    let uv = setup::uv(bench.place)?;
+    bench.tests(
+        pytest(bench.place, "tests/wheel")
+            .env("TRIMTAB_WHEEL", wheel)
+            .env("TRIMTAB_UV", uv),
+    )
+}
+
+fn image(bench: &mut Bench<'_>) -> Result<Counts> {
+    bench.tests(&mut pytest(bench.place, "tests/image"))
+}
+
+fn pytest(place: &Workplace, folder: &str) -> Command {
+    let mut command = Command::new(place.python());
+    command
+        .current_dir(&place.root)
+        .args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"])
+        .arg(folder);
+    command
+}
+
+fn console(bench: &mut Bench<'_>) -> Result<Counts> {
+    bench.tests(ui::npm(bench.place).args(["run", "--silent", "test:console"]))
+}
