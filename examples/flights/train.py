@@ -4,6 +4,7 @@ Everything it knows comes from its dep and from `params.yaml`. Where the run is 
 (`MLFLOW_TRACKING_URI`, and `MLFLOW_RUN_ID` when somebody has opened the run already).
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import onnx
 import onnxruntime
 import pandas as pd
 import yaml
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric
 from mlflow.models import infer_signature
 from skl2onnx import to_onnx
@@ -39,6 +42,14 @@ def read(params: dict) -> tuple[pd.DataFrame, pd.Series]:
     table = table[table[params["label"]].notna()].sort_values(time, kind="stable", ignore_index=True)
     features = table[params["numbers"]].astype("float32").join(table[params["categories"]].fillna("").astype("object"))
     return features, table[params["label"]].astype("int64")
+
+
+def dataset(params: dict, features: pd.DataFrame, labels: pd.Series) -> MetaDataset:
+    """What the run says it was trained on: the file by its MD5, which is also what `dvc.lock` says of it."""
+    with DATA.open("rb") as file:
+        digest = hashlib.file_digest(file, "md5").hexdigest()
+    sample = features.head(1000).assign(**{params["label"]: labels.astype("float64")})
+    return MetaDataset(resolve_dataset_source(str(DATA)), name="train", digest=digest, schema=infer_signature(sample).inputs)
 
 
 def encoder(params: dict, features: pd.DataFrame, labels: pd.Series) -> ColumnTransformer:
@@ -116,8 +127,7 @@ def main() -> None:
 
     with mlflow.start_run() as run:
         mlflow.log_params({**params["model"], "validation": params["validation"]})
-        sample = features.assign(**{params["label"]: labels})
-        mlflow.log_input(mlflow.data.from_pandas(sample, source=str(DATA), name="train", targets=params["label"]), "training")
+        mlflow.log_input(dataset(params, features, labels), "training")
 
         model, metrics, curve = train(params, features, labels)
         now = int(pd.Timestamp.now("UTC").timestamp() * 1000)
