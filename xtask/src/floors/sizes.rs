@@ -59,7 +59,10 @@ fn read(place: &Workplace, file: &str) -> Result<String> {
 }
 
 fn is_manifest(file: &str) -> bool {
-    file.ends_with("/Cargo.toml") && (file.starts_with("crates/") || file.starts_with("xtask/"))
+    file.ends_with("/Cargo.toml")
+        && (["crates/", "bench/", "xtask/"]
+            .iter()
+            .any(|top| file.starts_with(top)))
 }
 
 fn inherits_lints(manifest: &str) -> bool {
