@@ -1,1 +1,14 @@
-//! trimtab-infer
+//! Engines that turn tensors into tensors: the [`Engine`] trait, checked [`Tensor`]s, and ONNX Runtime.
+//!
+//! It knows no endpoint, no revision, no protocol and no event: who asked and where the answer goes is the
+//! business of `trimtab-serving` and of the edges.
+
+mod engine;
+mod error;
+mod onnx;
+mod tensor;
+
+pub use engine::Engine;
+pub use error::InferError;
+pub use onnx::OnnxRuntime;
+pub use tensor::{DataType, Signature, Tensor, TensorData, TensorSpec, UnknownDataType};

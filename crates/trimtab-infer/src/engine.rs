@@ -1,0 +1,17 @@
+//! What every engine can do.
+
+use std::fmt::Debug;
+
+use crate::{InferError, Signature, Tensor};
+
+/// A loaded model. Calls block on the CPU: run them on a blocking thread, or inline where they take microseconds.
+pub trait Engine: Send + Sync + Debug {
+    /// The V2 protocol's platform string, such as `onnxruntime_onnx`.
+    fn platform(&self) -> &'static str;
+
+    /// What the model takes and gives.
+    fn signature(&self) -> &Signature;
+
+    /// Runs the model once; inputs may come in any order, outputs come in the signature's.
+    fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, InferError>;
+}
