@@ -1,0 +1,263 @@
+//! The verbs of access.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use trimtab_db::{Db, DbError, Lane};
+use trimtab_types::{Clock, Scope, TokenId, Verb, WorkspaceId};
+
+use crate::{
+    AccessError, AuditEntry, AuditRecord, Credentials, NewToken, Resource, Token, TokenText,
+    Workspace, cache::Cache, sql,
+};
+
+/// Whether a server asks for tokens before any exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessMode {
+    /// The usual: open to everyone on loopback until the first token is made, closed from then on.
+    Tokens,
+    /// `--insecure-no-auth`: open to everyone who can reach it, tokens or not.
+    Open,
+}
+
+/// Access; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Access(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    db: Db,
+    clock: Clock,
+    mode: AccessMode,
+    has_tokens: AtomicBool,
+    cache: Cache,
+}
+
+impl Access {
+    /// Access over a migrated database; reads whether a token exists.
+    pub async fn open(db: Db, clock: Clock, mode: AccessMode) -> Result<Self, AccessError> {
+        let has_tokens = db.read(sql::any_token).await?;
+        let at = clock.wall();
+        db.write(Lane::Control, move |tx| {
+            sql::ensure_workspace(tx, &WorkspaceId::default(), "trimtab", at)
+        })
+        .await?;
+        Ok(Self(Arc::new(Shared {
+            db,
+            clock,
+            mode,
+            has_tokens: AtomicBool::new(has_tokens),
+            cache: Cache::default(),
+        })))
+    }
+
+    /// Whether a call without a token is refused.
+    pub fn wants_token(&self) -> bool {
+        self.0.mode == AccessMode::Tokens && self.0.has_tokens.load(Ordering::Acquire)
+    }
+
+    /// Whether a token was ever made, so that an address beyond loopback may be opened.
+    pub fn has_tokens(&self) -> bool {
+        self.0.has_tokens.load(Ordering::Acquire)
+    }
+
+    /// Who calls, in which workspace.
+    pub async fn authenticate(&self, credentials: &Credentials) -> Result<Scope, AccessError> {
+        match &credentials.token {
+            Some(text) if self.wants_token() => {
+                let token = self.verify(text.reveal()).await?;
+                match &credentials.workspace {
+                    Some(asked) if asked != token.workspace.as_str() => {
+                        Err(AccessError::OtherWorkspace {
+                            token: token.workspace.to_string(),
+                            asked: asked.clone(),
+                        })
+                    }
+                    Some(_) | None => Ok(token.scope()),
+                }
+            }
+            None if self.wants_token() => Err(AccessError::Missing),
+            // Nobody is asked; a client that carries another server's credentials is not turned away.
+            Some(_) | None => self.local(credentials.workspace.as_deref()).await,
+        }
+    }
+
+    async fn local(&self, workspace: Option<&str>) -> Result<Scope, AccessError> {
+        let local = Scope::local();
+        let Some(asked) = workspace.filter(|name| *name != local.workspace.as_str()) else {
+            return Ok(local);
+        };
+        let unknown = || AccessError::NoWorkspace(asked.to_owned());
+        let id = WorkspaceId::new(asked).map_err(|_| unknown())?;
+        let wanted = id.clone();
+        let exists = self
+            .0
+            .db
+            .read(move |tx| sql::workspace_exists(tx, &wanted))
+            .await?;
+        if exists {
+            Ok(Scope {
+                workspace: id,
+                ..local
+            })
+        } else {
+            Err(unknown())
+        }
+    }
+
+    async fn verify(&self, text: &str) -> Result<Token, AccessError> {
+        let presented: TokenText = text.parse()?;
+        let now = self.0.clock.wall();
+        let (hash, token) = match self.0.cache.get(&presented.id, now) {
+            Some(found) => found,
+            None => {
+                let id = presented.id;
+                let found = self.0.db.read(move |tx| sql::token(tx, &id)).await?;
+                let (hash, token) = found.ok_or(AccessError::Unknown)?;
+                self.0.cache.put(hash, token.clone(), now);
+                (hash, token)
+            }
+        };
+        if is_equal(&hash, &presented.hash()) && token.is_valid_at(now) {
+            Ok(token)
+        } else {
+            Err(AccessError::Unknown)
+        }
+    }
+
+    /// Whether the caller may do that. The one place that decides; what no rule allows is denied.
+    #[expect(
+        clippy::unused_self,
+        reason = "grants per resource will be read here; callers must come with the service"
+    )]
+    pub fn require(
+        &self,
+        scope: &Scope,
+        verb: Verb,
+        resource: Resource<'_>,
+    ) -> Result<(), AccessError> {
+        if scope.principal.role.allows(verb) {
+            Ok(())
+        } else {
+            Err(AccessError::Denied {
+                principal: scope.principal.name.to_string(),
+                role: scope.principal.role,
+                verb,
+                resource: resource.to_string(),
+            })
+        }
+    }
+
+    /// Makes a token in the scope's workspace (which is made if it is new); its text is answered this once.
+    pub async fn create_token(
+        &self,
+        scope: &Scope,
+        new: NewToken,
+    ) -> Result<(Token, TokenText), AccessError> {
+        if new.name.parse::<trimtab_types::Name>().is_err() {
+            return Err(AccessError::Name {
+                kind: "token",
+                text: new.name,
+            });
+        }
+        let now = self.0.clock.wall();
+        let text = TokenText::new(TokenId::new());
+        let token = Token {
+            id: text.id,
+            workspace: scope.workspace.clone(),
+            name: new.name,
+            role: new.role,
+            created_at: now,
+            created_by: scope.principal.name.to_string(),
+            expires_at: new.expires_at,
+            revoked_at: None,
+        };
+        let (row, hash) = (token.clone(), text.hash());
+        let written: Result<(), DbError> = self
+            .0
+            .db
+            .write(Lane::Control, move |tx| {
+                sql::ensure_workspace(tx, &row.workspace, &row.created_by, now)?;
+                sql::insert_token(tx, &row, &hash)
+            })
+            .await;
+        match written {
+            Ok(()) => {
+                self.0.has_tokens.store(true, Ordering::Release);
+                Ok((token, text))
+            }
+            Err(DbError::Unique { .. }) => Err(AccessError::TokenExists(token.name)),
+            Err(source) => Err(source.into()),
+        }
+    }
+
+    /// The tokens of the scope's workspace, oldest first, revoked ones too.
+    pub async fn tokens(&self, scope: &Scope) -> Result<Vec<Token>, AccessError> {
+        let workspace = scope.workspace.clone();
+        Ok(self
+            .0
+            .db
+            .read(move |tx| sql::tokens(tx, &workspace))
+            .await?)
+    }
+
+    /// Revokes a token of the scope's workspace; revoking twice is no error.
+    pub async fn revoke_token(&self, scope: &Scope, id: TokenId) -> Result<(), AccessError> {
+        let (workspace, now) = (scope.workspace.clone(), self.0.clock.wall());
+        let is_known = self
+            .0
+            .db
+            .write(Lane::Control, move |tx| {
+                sql::revoke(tx, &workspace, &id, now)
+            })
+            .await?;
+        self.0.cache.forget(&id);
+        if is_known {
+            Ok(())
+        } else {
+            Err(AccessError::NoToken(id))
+        }
+    }
+
+    /// Every workspace, by name.
+    pub async fn workspaces(&self) -> Result<Vec<Workspace>, AccessError> {
+        Ok(self.0.db.read(sql::workspaces).await?)
+    }
+
+    /// Adds a row to the audit trail.
+    pub async fn audit(&self, scope: &Scope, entry: AuditEntry) -> Result<(), AccessError> {
+        let (scope, at) = (scope.clone(), self.0.clock.wall());
+        self.0
+            .db
+            .write(Lane::Bulk, move |tx| {
+                sql::insert_audit(tx, &scope, &entry, at)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The audit trail of the scope's workspace, newest first, before a place in it.
+    pub async fn audit_trail(
+        &self,
+        scope: &Scope,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, AccessError> {
+        let workspace = scope.workspace.clone();
+        Ok(self
+            .0
+            .db
+            .read(move |tx| sql::audit(tx, &workspace, before, limit.clamp(1, 1_000)))
+            .await?)
+    }
+}
+
+/// Equality that takes the same time wherever the first difference is.
+fn is_equal(left: &[u8; 32], right: &[u8; 32]) -> bool {
+    left.iter()
+        .zip(right)
+        .fold(0, |difference, (a, b)| difference | (a ^ b))
+        == 0
+}

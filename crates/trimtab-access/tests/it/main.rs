@@ -1,0 +1,191 @@
+//! Access on both databases.
+
+use trimtab_access::{
+    Access, AccessError, AccessMode, AuditEntry, Credentials, MIGRATIONS, NewToken, Resource,
+};
+use trimtab_types::{Clock, Role, Scope, Secret, Time, Verb, WorkspaceId};
+
+async fn each(mode: AccessMode) -> Vec<Access> {
+    let mut all = Vec::new();
+    for db in trimtab_db::testing::databases(&[MIGRATIONS]).await.unwrap() {
+        all.push(Access::open(db, Clock::system(), mode).await.unwrap());
+    }
+    all
+}
+
+fn with_token(text: &str) -> Credentials {
+    Credentials {
+        token: Some(Secret::new(text.to_owned())),
+        workspace: None,
+    }
+}
+
+fn new(name: &str, role: Role) -> NewToken {
+    NewToken {
+        name: name.to_owned(),
+        role,
+        expires_at: None,
+    }
+}
+
+#[tokio::test]
+async fn everyone_is_local_until_the_first_token_and_nobody_after_the_last() {
+    for access in each(AccessMode::Tokens).await {
+        let local = access.authenticate(&Credentials::default()).await.unwrap();
+        assert_eq!(local, Scope::local());
+        let (token, text) = access
+            .create_token(&local, new("ci", Role::Editor))
+            .await
+            .unwrap();
+        assert!(matches!(
+            access.authenticate(&Credentials::default()).await,
+            Err(AccessError::Missing)
+        ));
+        let scope = access
+            .authenticate(&with_token(&text.reveal()))
+            .await
+            .unwrap();
+        assert_eq!(scope.principal.name.as_ref(), "ci");
+        assert_eq!(scope.principal.role, Role::Editor);
+        // Revoked: refused at once although it was remembered, and the server stays closed.
+        access.revoke_token(&local, token.id).await.unwrap();
+        for credentials in [with_token(&text.reveal()), Credentials::default()] {
+            assert!(access.authenticate(&credentials).await.is_err());
+        }
+        let again = access
+            .create_token(&local, new("ci", Role::Viewer))
+            .await
+            .unwrap();
+        assert!(matches!(
+            access.create_token(&local, new("ci", Role::Viewer)).await,
+            Err(AccessError::TokenExists(_))
+        ));
+        assert_eq!(access.tokens(&local).await.unwrap().len(), 2);
+        assert!(
+            access
+                .authenticate(&with_token(&again.1.reveal()))
+                .await
+                .is_ok()
+        );
+    }
+}
+
+#[tokio::test]
+async fn wrong_secrets_and_garbage_are_refused() {
+    for access in each(AccessMode::Tokens).await {
+        let (_, text) = access
+            .create_token(&Scope::local(), new("a", Role::Admin))
+            .await
+            .unwrap();
+        let (_, other) = access
+            .create_token(&Scope::local(), new("b", Role::Admin))
+            .await
+            .unwrap();
+        let secret = other.reveal()[36..].to_owned();
+        let mixed = format!("tt_{}_{secret}", text.id);
+        for bad in ["", "tt_", "tt_x_y", "password", &mixed, &mixed[..80]] {
+            assert!(
+                matches!(
+                    access.authenticate(&with_token(bad)).await,
+                    Err(AccessError::Unknown)
+                ),
+                "{bad}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_opens_its_own_workspace_alone() {
+    for access in each(AccessMode::Tokens).await {
+        let team = Scope {
+            workspace: WorkspaceId::new("team").unwrap(),
+            ..Scope::local()
+        };
+        let asking = |workspace: &str| Credentials {
+            token: None,
+            workspace: Some(workspace.to_owned()),
+        };
+        assert!(matches!(
+            access.authenticate(&asking("team")).await,
+            Err(AccessError::NoWorkspace(_))
+        ));
+        let (_, text) = access
+            .create_token(&team, new("t", Role::Viewer))
+            .await
+            .unwrap();
+        let mut credentials = with_token(&text.reveal());
+        assert_eq!(
+            access.authenticate(&credentials).await.unwrap().workspace,
+            team.workspace
+        );
+        credentials.workspace = Some("default".to_owned());
+        assert!(matches!(
+            access.authenticate(&credentials).await,
+            Err(AccessError::OtherWorkspace { .. })
+        ));
+        assert!(access.tokens(&Scope::local()).await.unwrap().is_empty());
+        assert_eq!(access.workspaces().await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn expired_tokens_are_refused_and_open_mode_asks_nobody() {
+    for access in each(AccessMode::Tokens).await {
+        let expired = NewToken {
+            expires_at: Some(Time::from_micros(1)),
+            ..new("old", Role::Admin)
+        };
+        let (_, text) = access.create_token(&Scope::local(), expired).await.unwrap();
+        assert!(
+            access
+                .authenticate(&with_token(&text.reveal()))
+                .await
+                .is_err()
+        );
+    }
+    for access in each(AccessMode::Open).await {
+        access
+            .create_token(&Scope::local(), new("a", Role::Admin))
+            .await
+            .unwrap();
+        assert!(access.authenticate(&Credentials::default()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn roles_decide_and_the_trail_is_kept() {
+    for access in each(AccessMode::Tokens).await {
+        let mut scope = Scope::local();
+        scope.principal.role = Role::Viewer;
+        assert!(
+            access
+                .require(&scope, Verb::Read, Resource::any("run"))
+                .is_ok()
+        );
+        let denied = access
+            .require(&scope, Verb::Operate, Resource::any("rollout"))
+            .unwrap_err();
+        assert_eq!(
+            denied.to_string(),
+            "`local` has the role viewer and may not operate rollouts"
+        );
+        let entry = AuditEntry {
+            action: "POST /api/v1/rollouts".to_owned(),
+            kind: "rollout".to_owned(),
+            object: "/api/v1/rollouts".to_owned(),
+            status: 403,
+            request_id: "r".to_owned(),
+        };
+        access.audit(&scope, entry.clone()).await.unwrap();
+        let trail = access.audit_trail(&scope, None, 10).await.unwrap();
+        assert_eq!(trail[0].entry, entry);
+        assert!(
+            access
+                .audit_trail(&scope, Some(trail[0].seq), 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
