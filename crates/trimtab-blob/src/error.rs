@@ -1,0 +1,78 @@
+//! What can go wrong with blobs.
+
+use trimtab_db::DbError;
+use trimtab_types::{Coded, ErrorCode};
+
+/// An error of the blob store.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// No blob of that content in the workspace.
+    #[error("no blob {hash}")]
+    NotFound {
+        /// BLAKE3 of the content, in hex.
+        hash: String,
+    },
+    /// The caller asked for bytes past the end.
+    #[error("the range {start}..{end} is not inside a blob of {size} bytes")]
+    Range {
+        /// First byte asked for.
+        start: u64,
+        /// One past the last byte asked for.
+        end: u64,
+        /// How many bytes there are.
+        size: u64,
+    },
+    /// The sender's stream broke off; nothing was kept.
+    #[error("the stream to be stored broke off")]
+    Source {
+        /// What the sender's side said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The folder could not be written or read.
+    #[error("cannot {doing}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The object store failed.
+    #[error("cannot {doing}")]
+    Store {
+        /// What was attempted.
+        doing: &'static str,
+        /// What the store said.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Coded for BlobError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound { .. } => ErrorCode::NotFound,
+            Self::Range { .. } => ErrorCode::invalid("range"),
+            Self::Source { .. } => ErrorCode::invalid("body"),
+            Self::Io { .. } | Self::Store { .. } => ErrorCode::Unavailable,
+            Self::Db(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { .. } => Some(
+                "check that the disk is not full and that the data folder is writable".to_owned(),
+            ),
+            Self::Db(error) => error.hint(),
+            Self::NotFound { .. }
+            | Self::Range { .. }
+            | Self::Source { .. }
+            | Self::Store { .. } => None,
+        }
+    }
+}
