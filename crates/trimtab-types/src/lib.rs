@@ -3,6 +3,7 @@
 //! It knows no database, no protocol and no runtime (no tokio): anything here may be used from the purest crate.
 
 mod error;
+pub mod filter;
 mod id;
 mod name;
 mod page;

@@ -1,0 +1,469 @@
+//! The search grammar that tracking, registry and traces share: comparisons joined by AND, and order clauses.
+//!
+//! It is MLflow's: `entity.key OP value`, keys in backticks or quotes where they hold odd characters, strings in quotes,
+//! `IN ('a', 'b')`, `IS [NOT] NULL`; no OR, no parentheses. Which entities, keys and operators mean something is for
+//! the service that asks.
+
+use std::fmt;
+
+/// How much text a filter may have; what is longer is a mistake or an attack.
+const TEXT: usize = 65_536;
+/// How many comparisons a filter may have; each is an index probe per candidate row.
+const COMPARISONS: usize = 128;
+
+/// One comparison of a filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// What is compared.
+    pub field: Field,
+    /// How.
+    pub operator: Operator,
+    /// With what.
+    pub value: Literal,
+}
+
+/// `entity.key`, or a bare `key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// What stands before the first dot, as written; `None` for a bare key.
+    pub entity: Option<String>,
+    /// The key, without its quotes.
+    pub key: String,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.entity {
+            Some(entity) => write!(f, "{entity}.{}", self.key),
+            None => f.write_str(&self.key),
+        }
+    }
+}
+
+/// The operator of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is what its spelling says")]
+pub enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Like,
+    ILike,
+    In,
+    NotIn,
+    IsNull,
+    IsNotNull,
+}
+
+impl Operator {
+    /// The spelling in filters, and in SQL but for `ILIKE`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::Like => "LIKE",
+            Self::ILike => "ILIKE",
+            Self::In => "IN",
+            Self::NotIn => "NOT IN",
+            Self::IsNull => "IS NULL",
+            Self::IsNotNull => "IS NOT NULL",
+        }
+    }
+
+    /// Whether it orders numbers (`= != < <= > >=`).
+    pub fn is_numeric(self) -> bool {
+        matches!(
+            self,
+            Self::Equal
+                | Self::NotEqual
+                | Self::Less
+                | Self::LessOrEqual
+                | Self::Greater
+                | Self::GreaterOrEqual
+        )
+    }
+
+    /// Whether it compares one text (`= != LIKE ILIKE`).
+    pub fn is_textual(self) -> bool {
+        matches!(self, Self::Equal | Self::NotEqual | Self::Like | Self::ILike)
+    }
+
+    /// Whether its right side is a list.
+    pub fn takes_list(self) -> bool {
+        matches!(self, Self::In | Self::NotIn)
+    }
+}
+
+/// The right side of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    /// Nothing (`IS NULL`, `IS NOT NULL`).
+    Nothing,
+    /// A number, as written.
+    Number(String),
+    /// A quoted text, without its quotes.
+    Text(String),
+    /// A list of quoted texts.
+    List(Vec<String>),
+}
+
+/// One clause of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ordering {
+    /// What is ordered by.
+    pub field: Field,
+    /// Upwards, which is also what no word means.
+    pub is_ascending: bool,
+}
+
+/// The text is not in the grammar.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// More text or comparisons than any honest search has.
+    #[error("the filter is too long: at most {COMPARISONS} comparisons and {TEXT} bytes")]
+    TooLong,
+    /// A part of the filter is not a comparison.
+    #[error("Invalid clause(s) in filter string: '{clause}' ({expected})")]
+    Clause {
+        /// The part, cut to a readable length.
+        clause: String,
+        /// What would be right there.
+        expected: &'static str,
+    },
+    /// An order clause is not `field [ASC|DESC]`.
+    #[error("Invalid order_by clause '{0}'. Could not be parsed.")]
+    Order(String),
+}
+
+/// Reads a filter; blank text is no comparison.
+pub fn parse_filter(text: &str) -> Result<Vec<Comparison>, FilterError> {
+    if text.len() > TEXT {
+        return Err(FilterError::TooLong);
+    }
+    let mut reader = Reader { rest: text };
+    let mut comparisons = Vec::new();
+    reader.skip_space();
+    if reader.rest.is_empty() {
+        return Ok(comparisons);
+    }
+    loop {
+        if comparisons.len() == COMPARISONS {
+            return Err(FilterError::TooLong);
+        }
+        comparisons.push(reader.comparison()?);
+        reader.skip_space();
+        if reader.rest.is_empty() {
+            return Ok(comparisons);
+        }
+        if !reader.take_word("AND") {
+            return Err(reader.error("expected AND"));
+        }
+    }
+}
+
+/// Reads one order clause: `field`, `field ASC`, `field DESC`.
+pub fn parse_order(text: &str) -> Result<Ordering, FilterError> {
+    let error = || FilterError::Order(gist(text));
+    if text.len() > TEXT {
+        return Err(FilterError::TooLong);
+    }
+    let mut reader = Reader { rest: text };
+    let field = reader.field().map_err(|_| error())?;
+    let is_ascending = !reader.take_word("DESC");
+    if is_ascending {
+        reader.take_word("ASC");
+    }
+    reader.skip_space();
+    if reader.rest.is_empty() {
+        Ok(Ordering {
+            field,
+            is_ascending,
+        })
+    } else {
+        Err(error())
+    }
+}
+
+fn gist(text: &str) -> String {
+    let mut gist: String = text.chars().take(60).collect();
+    if gist.len() < text.len() {
+        gist.push('…');
+    }
+    gist
+}
+
+struct Reader<'t> {
+    rest: &'t str,
+}
+
+fn is_bare(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | ':' | '$' | '@')
+}
+
+impl Reader<'_> {
+    fn error(&self, expected: &'static str) -> FilterError {
+        FilterError::Clause {
+            clause: gist(self.rest),
+            expected,
+        }
+    }
+
+    fn skip_space(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    fn take(&mut self, text: &str) -> bool {
+        match self.rest.strip_prefix(text) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes a keyword in any case, when it stands alone.
+    fn take_word(&mut self, word: &str) -> bool {
+        self.skip_space();
+        let Some(head) = self.rest.get(..word.len()) else {
+            return false;
+        };
+        let rest = &self.rest[word.len()..];
+        let ends = !rest.starts_with(|c: char| is_bare(c) || c == '.');
+        if head.eq_ignore_ascii_case(word) && ends {
+            self.rest = rest;
+            true
+        } else {
+            false
+        }
+    }
+
+    /// Takes a text in one of these quotes.
+    fn quoted(&mut self, quotes: &[char]) -> Option<String> {
+        let quote = self.rest.chars().next().filter(|c| quotes.contains(c))?;
+        let inner = &self.rest[quote.len_utf8()..];
+        let end = inner.find(quote)?;
+        let text = inner[..end].to_owned();
+        self.rest = &inner[end + quote.len_utf8()..];
+        Some(text)
+    }
+
+    fn part(&mut self, allow_dots: bool) -> Option<String> {
+        if let Some(text) = self.quoted(&['`', '"']) {
+            return Some(text);
+        }
+        let end = self
+            .rest
+            .find(|c: char| !(is_bare(c) || (allow_dots && c == '.')))
+            .unwrap_or(self.rest.len());
+        if end == 0 {
+            return None;
+        }
+        let (text, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Some(text.to_owned())
+    }
+
+    fn field(&mut self) -> Result<Field, FilterError> {
+        const EXPECTED: &str = "expected a field such as metrics.accuracy";
+        self.skip_space();
+        let first = self.part(false).ok_or_else(|| self.error(EXPECTED))?;
+        if !self.take(".") {
+            return Ok(Field {
+                entity: None,
+                key: first,
+            });
+        }
+        let key = self.part(true).ok_or_else(|| self.error(EXPECTED))?;
+        Ok(Field {
+            entity: Some(first),
+            key,
+        })
+    }
+
+    fn operator(&mut self) -> Result<Operator, FilterError> {
+        self.skip_space();
+        let signs = [
+            ("!=", Operator::NotEqual),
+            ("<>", Operator::NotEqual),
+            ("<=", Operator::LessOrEqual),
+            (">=", Operator::GreaterOrEqual),
+            ("=", Operator::Equal),
+            ("<", Operator::Less),
+            (">", Operator::Greater),
+        ];
+        for (sign, operator) in signs {
+            if self.take(sign) {
+                return Ok(operator);
+            }
+        }
+        for (word, operator) in [
+            ("LIKE", Operator::Like),
+            ("ILIKE", Operator::ILike),
+            ("IN", Operator::In),
+        ] {
+            if self.take_word(word) {
+                return Ok(operator);
+            }
+        }
+        if self.take_word("NOT") {
+            if self.take_word("IN") {
+                return Ok(Operator::NotIn);
+            }
+            return Err(self.error("expected IN after NOT"));
+        }
+        if self.take_word("IS") {
+            let is_negated = self.take_word("NOT");
+            if self.take_word("NULL") {
+                return Ok(if is_negated {
+                    Operator::IsNotNull
+                } else {
+                    Operator::IsNull
+                });
+            }
+            return Err(self.error("expected NULL or NOT NULL after IS"));
+        }
+        Err(self.error("expected a comparator"))
+    }
+
+    fn number(&mut self) -> Option<String> {
+        let end = self
+            .rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-')))
+            .unwrap_or(self.rest.len());
+        let text = &self.rest[..end];
+        let begins = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
+        if !begins || text.bytes().any(|b| b.is_ascii_alphabetic() && !matches!(b, b'e' | b'E')) {
+            return None;
+        }
+        text.parse::<f64>().ok()?;
+        let text = text.to_owned();
+        self.rest = &self.rest[end..];
+        Some(text)
+    }
+
+    fn list(&mut self) -> Result<Vec<String>, FilterError> {
+        const EXPECTED: &str = "expected a list of quoted texts such as ('a', 'b')";
+        if !self.take("(") {
+            return Err(self.error(EXPECTED));
+        }
+        let mut items = Vec::new();
+        loop {
+            self.skip_space();
+            if !items.is_empty() && self.take(")") {
+                return Ok(items);
+            }
+            let item = self.quoted(&['\'', '"']).ok_or_else(|| self.error(EXPECTED))?;
+            items.push(item);
+            self.skip_space();
+            if self.take(")") {
+                return Ok(items);
+            }
+            if !self.take(",") {
+                return Err(self.error(EXPECTED));
+            }
+        }
+    }
+
+    fn comparison(&mut self) -> Result<Comparison, FilterError> {
+        let field = self.field()?;
+        let operator = self.operator()?;
+        self.skip_space();
+        let value = if matches!(operator, Operator::IsNull | Operator::IsNotNull) {
+            Literal::Nothing
+        } else if operator.takes_list() {
+            Literal::List(self.list()?)
+        } else if let Some(text) = self.quoted(&['\'', '"']) {
+            Literal::Text(text)
+        } else if let Some(number) = self.number() {
+            Literal::Number(number)
+        } else {
+            return Err(self.error("expected a number or a quoted text"));
+        };
+        Ok(Comparison {
+            field,
+            operator,
+            value,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(text: &str) -> String {
+        match parse_filter(text) {
+            Ok(comparisons) => comparisons
+                .iter()
+                .map(|c| format!("{}|{}|{:?}", c.field, c.operator.as_str(), c.value))
+                .collect::<Vec<_>>()
+                .join(" & "),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn filters_are_read() {
+        for (text, expected) in [
+            ("", ""),
+            ("  ", ""),
+            ("metrics.acc > 0.5", r#"metrics.acc|>|Number("0.5")"#),
+            ("metrics.acc>=-1e-3", r#"metrics.acc|>=|Number("-1e-3")"#),
+            ("params.`a b` = 'x'", r#"params.a b|=|Text("x")"#),
+            (r#"tags."a.b c" != "x y""#, r#"tags.a.b c|!=|Text("x y")"#),
+            ("tags.mlflow.source.name ilike '%x%'", r#"tags.mlflow.source.name|ILIKE|Text("%x%")"#),
+            ("run_id in ('a', \"b\")", r#"run_id|IN|List(["a", "b"])"#),
+            ("attributes.run_id NOT IN ('a',)", r#"attributes.run_id|NOT IN|List(["a"])"#),
+            ("tags.x IS NULL and params.y is not null", "tags.x|IS NULL|Nothing & params.y|IS NOT NULL|Nothing"),
+            ("`Run name` = 'a' AND metrics.in = 1", r#"Run name|=|Text("a") & metrics.in|=|Number("1")"#),
+            ("name = 'ANDy AND b'", r#"name|=|Text("ANDy AND b")"#),
+        ] {
+            assert_eq!(show(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused_by_its_part() {
+        for (text, part) in [
+            ("metrics.a > 1 OR metrics.b > 1", "expected AND"),
+            ("metrics.a > 1 AND", "expected a field"),
+            ("metrics.a", "expected a comparator"),
+            ("metrics.a > x", "expected a number"),
+            ("metrics.a > 'x", "expected a number"),
+            ("(metrics.a > 1)", "expected a field"),
+            ("run_id IN 'a'", "expected a list"),
+            ("run_id IN ()", "expected a list"),
+            ("tags.x IS 1", "expected NULL"),
+            ("metrics.a > 1; DROP TABLE x", "expected AND"),
+        ] {
+            assert!(show(text).contains(part), "{text}: {}", show(text));
+        }
+        let long = vec!["metrics.a > 1"; 129].join(" AND ");
+        assert_eq!(parse_filter(&long), Err(FilterError::TooLong));
+        assert_eq!(parse_filter(&" ".repeat(70_000)), Err(FilterError::TooLong));
+    }
+
+    #[test]
+    fn orders_are_read() {
+        for (text, key, is_ascending) in [
+            ("metrics.acc DESC", "metrics.acc", false),
+            ("metrics.`a b` asc", "metrics.a b", true),
+            ("start_time", "start_time", true),
+            ("attribute.\"start time\"  desc ", "attribute.start time", false),
+        ] {
+            let order = parse_order(text).unwrap();
+            assert_eq!((order.field.to_string().as_str(), order.is_ascending), (key, is_ascending));
+        }
+        for bad in ["", "a b", "a DESC b", "a ASC DESC", "metrics. DESC", "`a"] {
+            assert!(parse_order(bad).is_err(), "{bad}");
+        }
+    }
+}
