@@ -1,0 +1,79 @@
+// One door to `/api/v1`: the token, the errors with their hints, and cancellation.
+
+import type { ErrorBody } from "./types";
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly hint: string | null = null,
+    readonly requestId: string | null = null,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+}
+
+const TOKEN_KEY = "trimtab.token";
+
+export function token(): string | null {
+  return sessionStorage.getItem(TOKEN_KEY);
+}
+
+/** Kept for this tab only, and sent to this origin only. */
+export function setToken(value: string | null): void {
+  if (value) sessionStorage.setItem(TOKEN_KEY, value);
+  else sessionStorage.removeItem(TOKEN_KEY);
+}
+
+export function headers(accept: string): Record<string, string> {
+  const secret = token();
+  return secret ? { accept, authorization: `Bearer ${secret}` } : { accept };
+}
+
+function isErrorBody(value: unknown): value is ErrorBody {
+  return typeof value === "object" && value !== null && typeof (value as ErrorBody).error?.message === "string";
+}
+
+export async function failure(response: Response): Promise<ApiError> {
+  const text = await response.text().catch(() => "");
+  try {
+    const body: unknown = JSON.parse(text);
+    if (isErrorBody(body)) {
+      const { code, message, hint, request_id } = body.error;
+      return new ApiError(response.status, code, message, hint ?? null, request_id ?? response.headers.get("x-request-id"));
+    }
+  } catch {
+    // Not our error document: fall through to the status line.
+  }
+  const said = response.statusText || "no reason given";
+  return new ApiError(response.status, "http", `the server answered ${response.status} (${said})`, null, response.headers.get("x-request-id"));
+}
+
+/** The body of a GET as text, so that a caller can tell an unchanged answer without comparing objects. */
+export async function getText(path: string, signal?: AbortSignal): Promise<string> {
+  let response: Response;
+  try {
+    response = await fetch(path, { headers: headers("application/json"), signal: signal ?? null, cache: "no-store" });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, "unreachable", "the server does not answer", "is `trimtab server` still running?");
+  }
+  if (!response.ok) throw await failure(response);
+  return response.text();
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return JSON.parse(await getText(path, signal)) as T;
+}
+
+/** `/api/v1/…` with its parts encoded and empty query values left out. */
+export function api(parts: (string | number)[], query: Record<string, string | number | null | undefined> = {}): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== "") search.set(key, String(value));
+  }
+  const text = search.toString();
+  return `/api/v1/${parts.map((part) => encodeURIComponent(String(part))).join("/")}${text ? `?${text}` : ""}`;
+}
