@@ -10,6 +10,10 @@ use std::fmt;
 const TEXT: usize = 65_536;
 /// How many comparisons a filter may have; each is an index probe per candidate row.
 const COMPARISONS: usize = 128;
+/// How many bytes a `LIKE` pattern may have; the databases refuse longer ones each in its own way.
+const PATTERN: usize = 8_192;
+/// How many items a list may have.
+const LIST: usize = 4_096;
 
 /// One comparison of a filter.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +96,10 @@ impl Operator {
 
     /// Whether it compares one text (`= != LIKE ILIKE`).
     pub fn is_textual(self) -> bool {
-        matches!(self, Self::Equal | Self::NotEqual | Self::Like | Self::ILike)
+        matches!(
+            self,
+            Self::Equal | Self::NotEqual | Self::Like | Self::ILike
+        )
     }
 
     /// Whether its right side is a list.
@@ -127,7 +134,9 @@ pub struct Ordering {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
     /// More text or comparisons than any honest search has.
-    #[error("the filter is too long: at most {COMPARISONS} comparisons and {TEXT} bytes")]
+    #[error(
+        "the filter is too long: at most {COMPARISONS} comparisons, {LIST} items in a list, {PATTERN} bytes in a pattern, {TEXT} bytes in all"
+    )]
     TooLong,
     /// A part of the filter is not a comparison.
     #[error("Invalid clause(s) in filter string: '{clause}' ({expected})")]
@@ -147,6 +156,12 @@ pub fn parse_filter(text: &str) -> Result<Vec<Comparison>, FilterError> {
     if text.len() > TEXT {
         return Err(FilterError::TooLong);
     }
+    if text.contains('\0') {
+        return Err(FilterError::Clause {
+            clause: gist(text),
+            expected: "expected no NUL character",
+        });
+    }
     let mut reader = Reader { rest: text };
     let mut comparisons = Vec::new();
     reader.skip_space();
@@ -154,10 +169,16 @@ pub fn parse_filter(text: &str) -> Result<Vec<Comparison>, FilterError> {
         return Ok(comparisons);
     }
     loop {
-        if comparisons.len() == COMPARISONS {
+        let comparison = reader.comparison()?;
+        let is_long = match &comparison.value {
+            Literal::Text(pattern) => pattern.len() > PATTERN && !comparison.operator.is_numeric(),
+            Literal::List(items) => items.len() > LIST,
+            Literal::Nothing | Literal::Number(_) => false,
+        };
+        if is_long || comparisons.len() == COMPARISONS {
             return Err(FilterError::TooLong);
         }
-        comparisons.push(reader.comparison()?);
+        comparisons.push(comparison);
         reader.skip_space();
         if reader.rest.is_empty() {
             return Ok(comparisons);
@@ -340,7 +361,11 @@ impl Reader<'_> {
             .unwrap_or(self.rest.len());
         let text = &self.rest[..end];
         let begins = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
-        if !begins || text.bytes().any(|b| b.is_ascii_alphabetic() && !matches!(b, b'e' | b'E')) {
+        if !begins
+            || text
+                .bytes()
+                .any(|b| b.is_ascii_alphabetic() && !matches!(b, b'e' | b'E'))
+        {
             return None;
         }
         text.parse::<f64>().ok()?;
@@ -360,7 +385,9 @@ impl Reader<'_> {
             if !items.is_empty() && self.take(")") {
                 return Ok(items);
             }
-            let item = self.quoted(&['\'', '"']).ok_or_else(|| self.error(EXPECTED))?;
+            let item = self
+                .quoted(&['\'', '"'])
+                .ok_or_else(|| self.error(EXPECTED))?;
             items.push(item);
             self.skip_space();
             if self.take(")") {
@@ -419,11 +446,23 @@ mod tests {
             ("metrics.acc>=-1e-3", r#"metrics.acc|>=|Number("-1e-3")"#),
             ("params.`a b` = 'x'", r#"params.a b|=|Text("x")"#),
             (r#"tags."a.b c" != "x y""#, r#"tags.a.b c|!=|Text("x y")"#),
-            ("tags.mlflow.source.name ilike '%x%'", r#"tags.mlflow.source.name|ILIKE|Text("%x%")"#),
+            (
+                "tags.mlflow.source.name ilike '%x%'",
+                r#"tags.mlflow.source.name|ILIKE|Text("%x%")"#,
+            ),
             ("run_id in ('a', \"b\")", r#"run_id|IN|List(["a", "b"])"#),
-            ("attributes.run_id NOT IN ('a',)", r#"attributes.run_id|NOT IN|List(["a"])"#),
-            ("tags.x IS NULL and params.y is not null", "tags.x|IS NULL|Nothing & params.y|IS NOT NULL|Nothing"),
-            ("`Run name` = 'a' AND metrics.in = 1", r#"Run name|=|Text("a") & metrics.in|=|Number("1")"#),
+            (
+                "attributes.run_id NOT IN ('a',)",
+                r#"attributes.run_id|NOT IN|List(["a"])"#,
+            ),
+            (
+                "tags.x IS NULL and params.y is not null",
+                "tags.x|IS NULL|Nothing & params.y|IS NOT NULL|Nothing",
+            ),
+            (
+                "`Run name` = 'a' AND metrics.in = 1",
+                r#"Run name|=|Text("a") & metrics.in|=|Number("1")"#,
+            ),
             ("name = 'ANDy AND b'", r#"name|=|Text("ANDy AND b")"#),
         ] {
             assert_eq!(show(text), expected, "{text}");
@@ -457,10 +496,17 @@ mod tests {
             ("metrics.acc DESC", "metrics.acc", false),
             ("metrics.`a b` asc", "metrics.a b", true),
             ("start_time", "start_time", true),
-            ("attribute.\"start time\"  desc ", "attribute.start time", false),
+            (
+                "attribute.\"start time\"  desc ",
+                "attribute.start time",
+                false,
+            ),
         ] {
             let order = parse_order(text).unwrap();
-            assert_eq!((order.field.to_string().as_str(), order.is_ascending), (key, is_ascending));
+            assert_eq!(
+                (order.field.to_string().as_str(), order.is_ascending),
+                (key, is_ascending)
+            );
         }
         for bad in ["", "a b", "a DESC b", "a ASC DESC", "metrics. DESC", "`a"] {
             assert!(parse_order(bad).is_err(), "{bad}");

@@ -58,6 +58,7 @@ impl Time {
     }
 
     /// The start of the span of length `width` (counted from the epoch) that holds this time.
+    #[must_use]
     pub fn floor(self, width: Duration) -> Self {
         Self(self.0 - self.0.rem_euclid(width.0.max(1)))
     }
@@ -111,7 +112,9 @@ impl FromStr for Time {
             return Ok(Self(timestamp.as_microsecond()));
         }
         let civil: jiff::civil::DateTime = text.parse().map_err(|_| error())?;
-        let timestamp = jiff::tz::TimeZone::UTC.to_timestamp(civil).map_err(|_| error())?;
+        let timestamp = jiff::tz::TimeZone::UTC
+            .to_timestamp(civil)
+            .map_err(|_| error())?;
         Ok(Self(timestamp.as_microsecond()))
     }
 }
@@ -294,10 +297,6 @@ impl Clock {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the machine's clock"
-    )]
-    #[expect(
-        clippy::unused_self,
-        reason = "callers read time from the clock that they were handed"
     )]
     pub fn wall(&self) -> Time {
         let since_epoch = std::time::SystemTime::now()
