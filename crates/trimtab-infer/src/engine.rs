@@ -1,6 +1,6 @@
 //! What every engine can do.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, path::Path, sync::Arc};
 
 use crate::{InferError, Signature, Tensor};
 
@@ -14,4 +14,10 @@ pub trait Engine: Send + Sync + Debug {
 
     /// Runs the model once; inputs may come in any order, outputs come in the signature's.
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, InferError>;
+}
+
+/// Opens models: what a service holds, so that its tests can serve models without a runtime.
+pub trait Engines: Send + Sync + Debug {
+    /// Loads the model in a file. Blocks.
+    fn open(&self, model: &Path) -> Result<Arc<dyn Engine>, InferError>;
 }

@@ -8,7 +8,7 @@ mod error;
 mod onnx;
 mod tensor;
 
-pub use engine::Engine;
+pub use engine::{Engine, Engines};
 pub use error::InferError;
-pub use onnx::OnnxRuntime;
+pub use onnx::{OnnxEngines, OnnxRuntime};
 pub use tensor::{DataType, Signature, Tensor, TensorData, TensorSpec, UnknownDataType};

@@ -11,7 +11,7 @@ use std::{
 
 use ort::{environment::Environment, logging::LogLevel};
 
-use crate::{Engine, InferError};
+use crate::{Engine, Engines, InferError};
 
 /// The process's ONNX Runtime; cheap to clone. The library is loaded once per process and stays.
 #[derive(Debug, Clone)]
@@ -93,6 +93,26 @@ impl OnnxRuntime {
             library,
             environment,
         })
+    }
+}
+
+/// Opens ONNX models, and looks for the library only when the first one is opened: a server without models starts
+/// without it.
+#[derive(Debug, Clone, Default)]
+pub struct OnnxEngines {
+    library: Option<PathBuf>,
+}
+
+impl OnnxEngines {
+    /// With the configured library, if any.
+    pub fn new(library: Option<PathBuf>) -> Self {
+        Self { library }
+    }
+}
+
+impl Engines for OnnxEngines {
+    fn open(&self, model: &Path) -> Result<Arc<dyn Engine>, InferError> {
+        OnnxRuntime::locate(self.library.as_deref())?.open(model)
     }
 }
 

@@ -1,0 +1,168 @@
+//! A model's folder as MLflow lays it out: `MLmodel` (YAML) and the files of its flavors.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::ServingError;
+
+/// The largest `MLmodel` that is read.
+const MAX_MLMODEL_BYTES: u64 = 4 << 20;
+
+/// What can be served from a folder.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ModelFolder {
+    /// The ONNX file.
+    pub(crate) onnx: PathBuf,
+    /// The input columns of the model's own signature, where it has one with named columns.
+    pub(crate) columns: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct MlModel {
+    #[serde(default)]
+    flavors: BTreeMap<String, serde_json::Value>,
+    #[serde(default)]
+    signature: Option<MlSignature>,
+}
+
+#[derive(Deserialize)]
+struct MlSignature {
+    #[serde(default)]
+    inputs: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct MlColumn {
+    name: Option<String>,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl ModelFolder {
+    /// Reads a folder; a file that is no folder, and a folder with only `model.onnx`, count as ONNX.
+    pub(crate) fn read(path: &Path) -> Result<Self, ServingError> {
+        let plain = |onnx: PathBuf| Self {
+            onnx,
+            columns: None,
+        };
+        if path.is_file() {
+            return Ok(plain(path.to_owned()));
+        }
+        let broken = |reason: String| ServingError::Folder {
+            folder: path.display().to_string(),
+            reason,
+        };
+        let file = path.join("MLmodel");
+        if !file.is_file() {
+            let onnx = path.join("model.onnx");
+            if onnx.is_file() {
+                return Ok(plain(onnx));
+            }
+            return Err(broken("it has no file `MLmodel`".to_owned()));
+        }
+        let size = fs::metadata(&file)
+            .map_err(|e| broken(e.to_string()))?
+            .len();
+        if size > MAX_MLMODEL_BYTES {
+            return Err(broken(format!("its `MLmodel` has {size} bytes")));
+        }
+        let text = fs::read_to_string(&file).map_err(|e| broken(format!("`MLmodel`: {e}")))?;
+        let mlmodel: MlModel =
+            serde_saphyr::from_str(&text).map_err(|e| broken(format!("`MLmodel`: {e}")))?;
+        let Some(onnx) = mlmodel.flavors.get("onnx") else {
+            let found: Vec<&str> = mlmodel.flavors.keys().map(String::as_str).collect();
+            return Err(ServingError::Flavor {
+                folder: path.display().to_string(),
+                found: if found.is_empty() {
+                    "none".to_owned()
+                } else {
+                    found.join(", ")
+                },
+            });
+        };
+        let data = onnx
+            .get("data")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("model.onnx");
+        let is_inside = Path::new(data)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !is_inside {
+            return Err(broken(format!(
+                "its onnx flavor names `{data}`, which is outside the folder"
+            )));
+        }
+        let onnx = path.join(data);
+        if !onnx.is_file() {
+            return Err(broken(format!(
+                "its onnx flavor names `{data}`, which is not there"
+            )));
+        }
+        Ok(Self {
+            onnx,
+            columns: mlmodel
+                .signature
+                .and_then(|signature| columns(&signature.inputs?)),
+        })
+    }
+}
+
+/// The names of a column signature; tensor signatures have none, and a signature that cannot be read is no reason
+/// not to serve.
+fn columns(inputs: &str) -> Option<Vec<String>> {
+    let columns: Vec<MlColumn> = serde_json::from_str(inputs).ok()?;
+    let names: Option<Vec<String>> = columns
+        .into_iter()
+        .map(|column| column.name.filter(|_| column.kind != "tensor"))
+        .collect();
+    names.filter(|names| !names.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(mlmodel: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("MLmodel"), mlmodel).unwrap();
+        fs::write(folder.path().join("model.onnx"), b"x").unwrap();
+        folder
+    }
+
+    #[test]
+    fn an_onnx_flavor_is_found_with_its_columns() {
+        let folder = folder(
+            "artifact_path: model\nflavors:\n  onnx:\n    code: null\n    data: model.onnx\n    providers:\n    - CPUExecutionProvider\n  python_function:\n    loader_module: mlflow.onnx\nsignature:\n  inputs: '[{\"type\": \"double\", \"name\": \"a\", \"required\": true}]'\n  outputs: null\n  params: null\n",
+        );
+        let read = ModelFolder::read(folder.path()).unwrap();
+        assert_eq!(read.onnx, folder.path().join("model.onnx"));
+        assert_eq!(read.columns, Some(vec!["a".to_owned()]));
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_said_clearly() {
+        let message = |mlmodel: &str| {
+            let folder = folder(mlmodel);
+            let error = ModelFolder::read(folder.path()).unwrap_err().to_string();
+            error.replace(&folder.path().display().to_string(), "DIR")
+        };
+        assert_eq!(
+            message("flavors:\n  sklearn: {pickled_model: model.pkl}\n  python_function: {}\n"),
+            "the model in DIR has no flavor that can be served: it has python_function, sklearn"
+        );
+        assert_eq!(
+            message("flavors:\n  onnx: {data: ../../etc/passwd}\n"),
+            "the model folder DIR is broken: its onnx flavor names `../../etc/passwd`, which is outside the folder"
+        );
+        assert_eq!(
+            message("flavors:\n  onnx: {data: other.onnx}\n"),
+            "the model folder DIR is broken: its onnx flavor names `other.onnx`, which is not there"
+        );
+        assert!(message("flavors: [").contains("`MLmodel`"));
+    }
+}
