@@ -1,0 +1,43 @@
+//! The types of `/api/v1`, as they are on the wire. They belong to this edge alone: services know none of them,
+//! and every one is made by an explicit conversion (`src/convert/`). Times are RFC 3339 text in UTC; ids are 32
+//! hexadecimal digits; a number that is NaN or infinite is `null`.
+
+mod common;
+mod data;
+mod endpoint;
+mod home;
+mod lineage;
+mod model;
+mod monitor;
+mod plan;
+mod request;
+mod rollout;
+mod run;
+
+pub use common::{
+    AuditRow, ClockState, ErrorBody, ErrorDetail, List, NewTokenAnswer, ObjectRef, Problem,
+    ServerInfo, Timestamp, TokenInfo, WorkspaceInfo,
+};
+pub use data::{
+    ColumnProfile, ColumnSchema, DatasetVersion, NumericProfile, QuarantineRow, ValueCount,
+};
+pub use endpoint::{Endpoint, EventBounds, Revision, Share, Traffic};
+pub use home::{
+    Home, HomeChampion, HomeChecks, HomeData, HomeDrift, HomeHealth, HomeRollout, HomeRow, HomeRun,
+};
+pub use lineage::{Lineage, LineageEdge, PredictionsTouched};
+pub use model::{Alias, Model, ModelSummary, ModelVersion};
+pub use monitor::{
+    Alert, FeatureDrift, Histogram, Monitor, MonitorWindow, Performance, Rescore, WindowCheck,
+};
+pub use plan::{Decision, Plan, PlanStep, Trigger};
+pub use request::{
+    AbortRollout, Applied, AppliedObject, ApplyRequest, ClockTo, DatasetFromEvents, FeedbackItem,
+    FeedbackReceipt, FeedbackRequest, FireTrigger, Fired, NewToken, ProjectInfo, ProjectSource,
+    StartRollout,
+};
+pub use rollout::{Guardrail, HistoryItem, Rollout, RolloutEnd, RolloutStep};
+pub use run::{
+    ArtifactEntry, MetricHistory, MetricLast, MetricPoint, Pair, Run, RunDataset, RunSummary,
+    VersionRef,
+};
