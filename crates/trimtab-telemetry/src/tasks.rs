@@ -18,7 +18,6 @@ impl Tasks {
     }
 
     /// Runs a task until it ends; it should end soon after [`Tasks::cancelled`] resolves.
-    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(async move {
             tracing::debug!(task = name, "started");
