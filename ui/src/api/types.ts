@@ -8,20 +8,15 @@ export interface List<T> {
 }
 
 export interface ErrorBody {
-  error: { code: string; message: string; hint?: string | null; request_id?: string | null };
+  error: ErrorDetail;
 }
 
-export interface ServerInfo {
-  version: string;
-  workspace: string;
-  principal: string;
-  database: string;
-  started_at: Time;
-}
-
-export interface ClockState {
-  now: Time;
-  replay: boolean;
+export interface ErrorDetail {
+  code: string;
+  message: string;
+  hint?: string | null;
+  request_id?: string | null;
+  field?: string | null;
 }
 
 export interface ObjectRef {
@@ -29,25 +24,118 @@ export interface ObjectRef {
   id: string;
 }
 
-/** One row per endpoint: every cell names the evidence behind it. */
-export interface HomeRow {
-  endpoint: string;
-  project: string;
-  model: string;
-  data: { last_event_at: Time | null; first_event_at: Time | null; rows: number };
-  checks: { monitor: string; window: string; from: Time; to: Time; rows: number; passed: number; failed: number } | null;
-  run: { id: string; name: string; status: string; started_at: Time; ended_at: Time | null } | null;
-  champion: { revision: string; version: number; since: Time | null } | null;
-  health: { state: string; ready: number; revisions: number; message?: string | null };
-  drift: { monitor: string; window: string; from: Time; to: Time; rows: number; drifted: number; features: number; verdict: string } | null;
-  rollout: { id: string; state: string; step: number; steps: number; version: number; weight: number } | null;
-  open_alerts: number;
+export interface ServerInfo {
+  version: string;
+  workspace: string;
+  principal: string;
+  role: string;
+  database: string;
+  started_at: Time;
+  onnx_runtime?: string | null;
+  problems: Problem[];
+}
+
+export interface Problem {
+  message: string;
+  hint?: string | null;
+}
+
+export interface ClockState {
+  now: Time;
+  replay: boolean;
 }
 
 export interface Home {
   endpoints: HomeRow[];
   runs: RunSummary[];
-  next_command: string | null;
+  next_command?: string | null;
+}
+
+export interface HomeRow {
+  endpoint: string;
+  project: string;
+  model: string;
+  data: HomeData;
+  checks?: HomeChecks | null;
+  run?: HomeRun | null;
+  champion?: HomeChampion | null;
+  health: HomeHealth;
+  drift?: HomeDrift | null;
+  rollout?: HomeRollout | null;
+  open_alerts: number;
+}
+
+export interface HomeData {
+  first_event_at?: Time | null;
+  last_event_at?: Time | null;
+  rows: number;
+}
+
+export interface HomeChecks {
+  monitor: string;
+  window: string;
+  from: Time;
+  to: Time;
+  rows: number;
+  passed: number;
+  failed: number;
+}
+
+export interface HomeRun {
+  id: string;
+  name: string;
+  status: string;
+  started_at: Time;
+  ended_at?: Time | null;
+}
+
+export interface HomeChampion {
+  revision: string;
+  version: number;
+  since?: Time | null;
+}
+
+export interface HomeHealth {
+  state: string;
+  ready: number;
+  revisions: number;
+  message?: string | null;
+}
+
+export interface HomeDrift {
+  monitor: string;
+  window: string;
+  from: Time;
+  to: Time;
+  rows: number;
+  drifted: number;
+  features: number;
+  verdict: string;
+}
+
+export interface HomeRollout {
+  id: string;
+  state: string;
+  step: number;
+  steps: number;
+  version: number;
+  weight: number;
+}
+
+export interface Endpoint {
+  name: string;
+  project: string;
+  model: string;
+  alias: string;
+  row_key?: string | null;
+  event_time: string;
+  label: string;
+  score?: string | null;
+  pin?: number | null;
+  autonomy: string;
+  revisions: Revision[];
+  traffic: Traffic;
+  events: EventBounds;
 }
 
 export interface Revision {
@@ -61,25 +149,48 @@ export interface Revision {
 }
 
 export interface Traffic {
-  champion: string | null;
-  canary: { revision: string; weight: number } | null;
-  shadow: string | null;
+  champion?: string | null;
+  canary?: Share | null;
+  shadow?: string | null;
   generation: number;
 }
 
-export interface Endpoint {
-  name: string;
-  project: string;
+export interface Share {
+  revision: string;
+  weight: number;
+}
+
+export interface EventBounds {
+  first?: Time | null;
+  last?: Time | null;
+  rows: number;
+}
+
+export interface Rollout {
+  id: string;
+  endpoint: string;
   model: string;
-  alias: string;
-  row_key: string | null;
-  event_time: string;
-  label: string;
-  score: string | null;
-  pin: number | null;
-  revisions: Revision[];
-  traffic: Traffic;
-  events: { first: Time | null; last: Time | null; rows: number };
+  plan: string;
+  cause: string;
+  from?: RolloutEnd | null;
+  to: RolloutEnd;
+  state: string;
+  step: number;
+  steps: RolloutStep[];
+  weight: number;
+  guardrails: Guardrail[];
+  looked_at?: Time | null;
+  gate?: unknown | null;
+  history: HistoryItem[];
+  outcome?: string | null;
+  deadline: Time;
+  created_at: Time;
+  ended_at?: Time | null;
+}
+
+export interface RolloutEnd {
+  revision?: string | null;
+  version: number;
 }
 
 export interface RolloutStep {
@@ -87,7 +198,8 @@ export interface RolloutStep {
   kind: string;
   weight: number;
   state: string;
-  entered_at: Time | null;
+  hold: string;
+  entered_at?: Time | null;
   ended_at?: Time | null;
   message?: string | null;
 }
@@ -95,18 +207,14 @@ export interface RolloutStep {
 export interface Guardrail {
   name: string;
   metric: string;
-  estimate: number | null;
-  low: number | null;
-  high: number | null;
-  bound: number | null;
+  estimate?: number | null;
+  low?: number | null;
+  high?: number | null;
+  bound?: number | null;
   verdict: string;
   n: number;
-  decides?: boolean;
-}
-
-export interface RolloutEnd {
-  revision: string | null;
-  version: number;
+  decides: boolean;
+  message?: string | null;
 }
 
 export interface HistoryItem {
@@ -114,34 +222,44 @@ export interface HistoryItem {
   text: string;
 }
 
-export interface Rollout {
-  id: string;
-  endpoint: string;
-  model: string;
-  cause: string;
-  from: RolloutEnd | null;
-  to: RolloutEnd;
-  state: string;
-  step: number;
-  steps: RolloutStep[];
-  guardrails: Guardrail[];
-  gate: Record<string, unknown> | null;
-  history: HistoryItem[];
-  created_at: Time;
-  ended_at: Time | null;
-}
-
 export interface Monitor {
   name: string;
   endpoint: string;
   project: string;
   window: string;
-  last_judged_to: Time | null;
+  last_judged_to?: Time | null;
+}
+
+export interface MonitorWindow {
+  id: string;
+  monitor: string;
+  endpoint: string;
+  from: Time;
+  to: Time;
+  model_version?: number | null;
+  rows: number;
+  labelled_rows: number;
+  checks: WindowCheck[];
+  features: FeatureDrift[];
+  prediction?: FeatureDrift | null;
+  performance?: Performance | null;
+  other_performance: Performance[];
+  verdict: string;
+  judged_at: Time;
+  rescores: Rescore[];
+}
+
+export interface Rescore {
+  judged_at: Time;
+  rows: number;
+  labelled_rows: number;
+  performance?: Performance | null;
+  verdict: string;
 }
 
 export interface WindowCheck {
   check: string;
-  column: string | null;
+  column?: string | null;
   severity: string;
   passed: boolean;
   observed: string;
@@ -149,14 +267,14 @@ export interface WindowCheck {
   message: string;
 }
 
-/** Bins by edges (numbers) or counts by value (text). */
 export interface Histogram {
   edges?: number[] | null;
-  counts: number[];
   values?: string[] | null;
-  below?: number;
-  above?: number;
-  nulls?: number;
+  counts: number[];
+  below: number;
+  above: number;
+  other: number;
+  nulls: number;
   n: number;
 }
 
@@ -165,11 +283,13 @@ export interface FeatureDrift {
   test: string;
   value: number;
   threshold: number;
-  p_value: number | null;
-  q_value: number | null;
+  p_value?: number | null;
+  q_value?: number | null;
   drifted: boolean;
-  importance: number | null;
-  suppressed?: boolean;
+  importance?: number | null;
+  suppressed: boolean;
+  reference_mean?: number | null;
+  current_mean?: number | null;
   reference?: Histogram | null;
   current?: Histogram | null;
 }
@@ -179,24 +299,8 @@ export interface Performance {
   value: number;
   low: number;
   high: number;
-  baseline: number | null;
+  baseline?: number | null;
   rows: number;
-}
-
-export interface MonitorWindow {
-  id: string;
-  monitor: string;
-  endpoint: string;
-  from: Time;
-  to: Time;
-  rows: number;
-  labelled_rows: number;
-  checks: WindowCheck[];
-  features: FeatureDrift[];
-  prediction: FeatureDrift | null;
-  performance: Performance | null;
-  verdict: string;
-  judged_at: Time;
 }
 
 export interface Alert {
@@ -210,17 +314,9 @@ export interface Alert {
   from: Time;
   to: Time;
   opened_at: Time;
-  closed_at: Time | null;
+  closed_at?: Time | null;
   windows: string[];
-}
-
-export interface PlanStep {
-  name: string;
-  state: string;
-  started_at: Time | null;
-  ended_at: Time | null;
-  output: unknown;
-  error: string | null;
+  evidence: unknown;
 }
 
 export interface Plan {
@@ -230,39 +326,29 @@ export interface Plan {
   cause: string;
   state: string;
   steps: PlanStep[];
+  run: string;
+  rollout: string;
   created_at: Time;
+  ended_at?: Time | null;
+}
+
+export interface PlanStep {
+  name: string;
+  state: string;
+  started_at?: Time | null;
+  ended_at?: Time | null;
+  output: unknown;
+  error?: string | null;
 }
 
 export interface Decision {
+  seq: number;
   at: Time;
   endpoint: string;
   kind: string;
   text: string;
-  object: ObjectRef | null;
+  object?: ObjectRef | null;
   evidence: unknown;
-}
-
-export interface ColumnSchema {
-  name: string;
-  type: string;
-  nullable?: boolean;
-}
-
-export interface ColumnProfile {
-  name: string;
-  count: number;
-  nulls: number;
-  distinct: number | null;
-  min: string | number | null;
-  max: string | number | null;
-  mean: number | null;
-  std: number | null;
-  histogram: Histogram | null;
-}
-
-export interface CheckResult extends WindowCheck {
-  failed_rows: number;
-  examples: string[];
 }
 
 export interface DatasetVersion {
@@ -272,27 +358,67 @@ export interface DatasetVersion {
   digest: string;
   rows: number;
   columns: ColumnSchema[];
-  source: Record<string, unknown>;
-  from: Time | null;
-  to: Time | null;
+  source: unknown;
+  from?: Time | null;
+  to?: Time | null;
   created_at: Time;
   created_by: string;
-  profile?: ColumnProfile[];
-  checks?: CheckResult[];
+  profile?: ColumnProfile[] | null;
+}
+
+export interface ColumnSchema {
+  name: string;
+  type: string;
+  nullable: boolean;
+}
+
+export interface ColumnProfile {
+  name: string;
+  count: number;
+  nulls: number;
+  distinct?: number | null;
+  numeric?: NumericProfile | null;
+  values: ValueCount[];
+}
+
+export interface NumericProfile {
+  min: number;
+  max: number;
+  mean: number;
+  std: number;
+}
+
+export interface ValueCount {
+  value: string;
+  count: number;
 }
 
 export interface ModelSummary {
   name: string;
   description?: string | null;
   created_at: Time;
-  latest_version: number | null;
-  aliases: { alias: string; version: number }[];
+  latest_version?: number | null;
+  aliases: Alias[];
+}
+
+export interface Alias {
+  alias: string;
+  version: number;
+}
+
+export interface Model {
+  name: string;
+  description?: string | null;
+  created_at: Time;
+  latest_version?: number | null;
+  aliases: Alias[];
+  versions: ModelVersion[];
 }
 
 export interface ModelVersion {
   model: string;
   version: number;
-  run_id: string | null;
+  run_id?: string | null;
   source: string;
   status: string;
   tags: Record<string, string>;
@@ -301,47 +427,81 @@ export interface ModelVersion {
   created_by: string;
 }
 
-export interface Model extends ModelSummary {
-  versions: ModelVersion[];
-}
-
 export interface RunSummary {
   id: string;
   name: string;
   experiment_id: string;
   experiment: string;
   status: string;
-  started_at: Time;
-  ended_at: Time | null;
-  metrics: MetricLast[];
   user?: string | null;
+  started_at: Time;
+  ended_at?: Time | null;
+  metrics: MetricLast[];
 }
 
 export interface MetricLast {
   key: string;
-  value: number;
+  value?: number | null;
   step: number;
   at: Time;
 }
 
-export interface Run extends RunSummary {
-  params: { key: string; value: string }[];
-  tags: { key: string; value: string }[];
-  datasets?: { name: string; digest: string; context?: string | null }[];
-  artifacts: { path: string; is_dir: boolean; size: number | null }[];
-  versions?: { model: string; version: number }[];
+export interface Pair {
+  key: string;
+  value: string;
 }
 
-export interface MetricPoint {
-  step: number;
-  value: number;
-  at: Time;
+export interface Run {
+  id: string;
+  name: string;
+  experiment_id: string;
+  experiment: string;
+  status: string;
+  user?: string | null;
+  started_at: Time;
+  ended_at?: Time | null;
+  metrics: MetricLast[];
+  params: Pair[];
+  tags: Pair[];
+  datasets: RunDataset[];
+  artifacts: ArtifactEntry[];
+  versions: VersionRef[];
+}
+
+export interface RunDataset {
+  name: string;
+  digest: string;
+  context?: string | null;
+}
+
+export interface ArtifactEntry {
+  path: string;
+  is_dir: boolean;
+  size?: number | null;
+}
+
+export interface VersionRef {
+  model: string;
+  version: number;
 }
 
 export interface MetricHistory {
   key: string;
   points: MetricPoint[];
   next?: string | null;
+}
+
+export interface MetricPoint {
+  step: number;
+  value?: number | null;
+  at: Time;
+}
+
+export interface Lineage {
+  node: ObjectRef;
+  direction: string;
+  edges: LineageEdge[];
+  predictions: PredictionsTouched[];
 }
 
 export interface LineageEdge {
@@ -351,8 +511,10 @@ export interface LineageEdge {
   at: Time;
 }
 
-export interface Lineage {
-  node: ObjectRef;
-  edges: LineageEdge[];
-  predictions?: { endpoint: string; rows: number; from: Time; to: Time }[];
+export interface PredictionsTouched {
+  endpoint: string;
+  versions: number[];
+  rows: number;
+  from: Time;
+  to: Time;
 }

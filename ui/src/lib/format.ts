@@ -61,9 +61,10 @@ const DAY = 86400;
 /** A span in its two largest units: `2 d 3 h`, `4 min`, `35 s`, `120 ms`. */
 export function span(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NONE;
-  const s = Math.abs(seconds);
+  const exact = Math.abs(seconds);
+  const s = exact < 10 ? exact : Math.round(exact);
   if (s < 1) return `${Math.round(s * 1000)} ms`;
-  if (s < MINUTE) return `${s < 10 && !Number.isInteger(s) ? s.toFixed(1) : Math.round(s)} s`;
+  if (s < MINUTE) return `${Number.isInteger(s) ? s : s.toFixed(1)} s`;
   const two = (size: number, big: string, less: number, small: string): string => {
     let whole = Math.floor(s / size);
     let rest = Math.round((s - whole * size) / less);

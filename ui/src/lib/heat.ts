@@ -54,7 +54,7 @@ export function matrix(unsorted: MonitorWindow[]): { windows: MonitorWindow[]; r
   for (const window of windows) {
     for (const feature of window.features) importance.set(feature.column, feature.importance ?? importance.get(feature.column) ?? null);
     for (const check of window.checks) if (check.column && !importance.has(check.column)) importance.set(check.column, null);
-    hasPrediction ||= window.prediction !== null && window.prediction !== undefined;
+    hasPrediction ||= Boolean(window.prediction);
   }
   const names = [...importance.keys()].sort(
     (a, b) => (importance.get(b) ?? -1) - (importance.get(a) ?? -1) || (a < b ? -1 : a > b ? 1 : 0),

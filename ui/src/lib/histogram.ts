@@ -22,7 +22,7 @@ export interface Bins {
 }
 
 function total(h: Histogram): number {
-  return h.counts.reduce((sum, c) => sum + c, 0) + (h.below ?? 0) + (h.above ?? 0);
+  return h.counts.reduce((sum, c) => sum + c, 0) + (h.below ?? 0) + (h.above ?? 0) + (h.other ?? 0);
 }
 
 /** The value below which `share` of a histogram's inner mass lies. */
@@ -113,9 +113,9 @@ function values(reference: Histogram, current: Histogram, most: number): Omit<Bi
   );
   const shown = names.length > most ? names.slice(0, most - 1) : names;
   const bins = shown.map((label) => ({ label, reference: a.get(label) ?? 0, current: b.get(label) ?? 0 }));
-  if (shown.length < names.length) {
-    const rest = (m: Map<string, number>): number => names.slice(shown.length).reduce((sum, v) => sum + (m.get(v) ?? 0), 0);
-    bins.push({ label: OTHER, reference: rest(a), current: rest(b) });
-  }
+  const rest = (h: Histogram, m: Map<string, number>): number =>
+    names.slice(shown.length).reduce((sum, v) => sum + (m.get(v) ?? 0), 0) + (h.other ?? 0) / (total(h) || 1);
+  const others = { label: OTHER, reference: rest(reference, a), current: rest(current, b) };
+  if (others.reference > 0 || others.current > 0) bins.push(others);
   return { kind: "values", bins, top: Math.max(0, ...bins.flatMap((x) => [x.reference, x.current])), low: 0, high: 0 };
 }

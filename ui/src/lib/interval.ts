@@ -9,10 +9,10 @@ export interface IntervalScale {
 }
 
 export interface Measured {
-  estimate: number | null;
-  low: number | null;
-  high: number | null;
-  bound: number | null;
+  estimate?: number | null;
+  low?: number | null;
+  high?: number | null;
+  bound?: number | null;
 }
 
 export function intervalScale(m: Measured): IntervalScale | null {
@@ -27,6 +27,6 @@ export function intervalScale(m: Measured): IntervalScale | null {
   const pad = (to - from || 1) * 0.08;
   const a = from - pad;
   const b = to + pad;
-  const at = (x: number | null): number | null => (x === null || x === undefined || !Number.isFinite(x) ? null : (x - a) / (b - a));
+  const at = (x: number | null | undefined): number | null => (x === null || x === undefined || !Number.isFinite(x) ? null : (x - a) / (b - a));
   return { low: at(m.low), high: at(m.high), estimate: at(m.estimate), bound: at(m.bound), zero: a <= 0 && b >= 0 ? at(0) : null };
 }

@@ -1,8 +1,9 @@
 import { count } from "./format";
 
 /** Where a dataset version's rows came from, in one line; `source` is `{kind: …}` or `{table|events: {…}}`. */
-export function sourceText(source: Record<string, unknown> | null | undefined): string {
-  if (!source) return "–";
+export function sourceText(given: unknown): string {
+  if (typeof given !== "object" || given === null) return "–";
+  const source = given as Record<string, unknown>;
   const kind = typeof source["kind"] === "string" ? source["kind"] : (Object.keys(source)[0] ?? "");
   const inner = source[kind];
   const fields = (typeof inner === "object" && inner !== null ? inner : source) as Record<string, unknown>;

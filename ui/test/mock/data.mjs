@@ -26,7 +26,7 @@ function numbers(seed, mean, sd, n) {
   const xs = Array.from({ length: 900 }, () => mean + sd * normal(r)).sort((a, b) => a - b);
   const bins = 64;
   const edges = Array.from({ length: bins + 1 }, (_, i) => xs[Math.min(xs.length - 1, Math.floor((i / bins) * xs.length))]);
-  return { edges, counts: Array.from({ length: bins }, () => Math.round(n / bins)), below: 0, above: 0, nulls: Math.round(n * 0.004), n };
+  return { edges, counts: Array.from({ length: bins }, () => Math.round(n / bins)), below: 0, above: 0, other: 0, nulls: Math.round(n * 0.004), n };
 }
 function shifted(reference, by, scale, n, seed) {
   const r = random(seed);
@@ -44,7 +44,7 @@ function texts(values, seed, n) {
   const r = random(seed);
   const weights = values.map((_, i) => Math.max(0.01, 1 / (i + 1) + 0.2 * (r() - 0.5)));
   const sum = weights.reduce((a, b) => a + b, 0);
-  return { values, counts: weights.map((w) => Math.round((w / sum) * n)), nulls: 0, n };
+  return { values, counts: weights.map((w) => Math.round((w / sum) * n)), below: 0, above: 0, other: 0, nulls: 0, n };
 }
 const CODES = { carrier: ["UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX", "FL", "AS", "F9", "YV", "HA"], origin: ["EWR", "JFK", "LGA"], dest: ["ORD", "ATL", "LAX", "BOS", "MCO", "CLT", "SFO", "FLL", "MIA", "DCA", "DTW", "DFW", "RDU", "TPA", "DEN"] };
 const reference = (name, i) => (TEXT.has(name) ? texts(CODES[name], 50 + i, 26_398) : numbers(100 + i, 40 + i * 3, 12 + i, 26_398));
@@ -54,7 +54,7 @@ function drift(name, i, day, r, n, detail) {
   const threshold = 0.08 + 0.01 * i;
   const value = threshold * season * (0.85 + 0.3 * r());
   const drifted = value > threshold * 1.05 && day > 6;
-  const out = { column: name, test: TEXT.has(name) ? "total_variation" : "wasserstein", value, threshold, p_value: drifted ? 1e-9 : 0.03 + 0.9 * r(), q_value: drifted ? 1e-8 : 0.2 + 0.7 * r(), drifted, importance: FEATURES[i]?.[1] ?? null, suppressed: false, reference: null, current: null };
+  const out = { column: name, test: TEXT.has(name) ? "total_variation" : "wasserstein", value, threshold, p_value: drifted ? 1e-9 : 0.03 + 0.9 * r(), q_value: drifted ? 1e-8 : 0.2 + 0.7 * r(), drifted, importance: FEATURES[i]?.[1] ?? null, suppressed: false, reference_mean: TEXT.has(name) ? null : 40, current_mean: TEXT.has(name) ? null : 40 + season, reference: null, current: null };
   if (detail) {
     out.reference = reference(name, i);
     out.current = TEXT.has(name) ? texts(CODES[name], 900 + day, n) : shifted(out.reference, (season - 0.5) * 7, 1, n, 77 + day);
@@ -83,38 +83,42 @@ export function window(day, detail = false) {
     id: id(10_000 + day), monitor: "flights", endpoint: "flights", from: iso(from), to: iso(from + DAY), rows, labelled_rows: labelled ? rows - 24 : 0, checks, features,
     prediction: drift("score", 14, day, r, rows, detail),
     performance: labelled ? { metric: "roc_auc", value: auc, low: auc - 0.035, high: auc + 0.035, baseline: 0.69, rows: rows - 24 } : null,
-    verdict: faulted ? "failed" : drifted > 3 ? "drift" : "ok", judged_at: iso(from + DAY),
+    model_version: 4, other_performance: [], rescores: [], verdict: faulted ? "failed" : drifted > 3 ? "drift" : "ok", judged_at: iso(from + DAY),
   };
 }
-export const windows = Array.from({ length: 131 }, (_, day) => window(day));
+export const windows = Array.from({ length: 131 }, (_, day) => {
+  const one = window(day);
+  return { ...one, checks: one.checks.filter((c) => !c.passed) };
+});
 
-const step = (name, kind, weight, state, entered, ended) => ({ name, kind, weight, state, entered_at: entered ? iso(entered) : null, ended_at: ended ? iso(ended) : null, message: null });
+const step = (name, kind, weight, state, entered, ended) => ({ name, kind, weight, state, hold: "1d", entered_at: entered ? iso(entered) : null, ended_at: ended ? iso(ended) : null, message: null });
 const gate = { passed: true, reason: "the challenger's log loss is lower on the frozen window", checks: [{ name: "label_balance", passed: true, message: "late share 0.21 in the evaluation window, 0.19 to 0.27 in training parts" }, { name: "no_shared_row", passed: true, message: "training and evaluation share no row key" }, { name: "paired_bootstrap", passed: true, message: "difference below zero at 95 %" }], rows: 6_241, metric: "log_loss", champion: 0.4863, challenger: 0.4655, difference: { estimate: -0.0208, low: -0.0271, high: -0.0147 }, champion_auc: 0.672, challenger_auc: 0.7015 };
 function rollout(n, at, from, to, state, guard) {
   const done = state === "promoted";
   const live = state === "canary";
   const d = (k) => at + k * DAY;
   return {
-    id: id(20_000 + n), endpoint: "flights", model: "flights-delay", cause: n === 3 ? "person" : "alert", from: from ? { revision: id(30_000 + from), version: from } : null, to: { revision: id(30_000 + to), version: to }, state, step: done ? 4 : live ? 2 : 0,
+    id: id(20_000 + n), endpoint: "flights", model: "flights-delay", plan: id(90_000 + to), cause: n === 3 ? "sent by ana" : "alert: roc_auc is below the expected 0.690", from: from ? { revision: id(30_000 + from), version: from } : null, to: { revision: id(30_000 + to), version: to }, state: live ? "running" : state, step: done ? 4 : live ? 2 : 0,
     steps: [step("shadow", "shadow", 0, "done", d(0), d(1)), step("canary 5 %", "canary", 500, state === "rolled_back" ? "rolled_back" : "done", d(1), d(2)), step("canary 25 %", "canary", 2500, done ? "done" : live ? "current" : "skipped", done || live ? d(2) : null, done ? d(3) : null), step("canary 50 %", "canary", 5000, done ? "done" : live ? "pending" : "skipped", done ? d(3) : null, done ? d(4) : null), step("bake", "bake", 10000, done ? "done" : live ? "pending" : "skipped", done ? d(4) : null, done ? d(6) : null)],
     guardrails: guard ?? [
-      { name: "quality", metric: "log_loss_difference", estimate: -0.0112, low: -0.0281, high: 0.0049, bound: 0.0146, verdict: "promote", n: 1_846, decides: true },
-      { name: "score_shift", metric: "mean_score_difference", estimate: 0.018, low: 0.011, high: 0.025, bound: 0.05, verdict: "hold", n: 2_120, decides: true },
-      { name: "errors", metric: "error_rate_difference", estimate: 0, low: -0.0021, high: 0.0021, bound: 0.01, verdict: "promote", n: 2_120, decides: true },
-      { name: "split", metric: "sample_ratio", estimate: 0.252, low: 0.238, high: 0.267, bound: null, verdict: "promote", n: 2_120, decides: true },
-      { name: "latency", metric: "p99_ratio", estimate: 1.04, low: 0.96, high: 1.13, bound: 1.5, verdict: "recorded", n: 2_120, decides: false },
+      { name: "quality", metric: "log_loss_difference", estimate: -0.0112, low: -0.0281, high: 0.0049, bound: 0.0146, verdict: "promote", n: 1_846, decides: true, message: null },
+      { name: "score_shift", metric: "mean_score_difference", estimate: 0.018, low: 0.011, high: 0.025, bound: 0.05, verdict: "hold", n: 2_120, decides: true, message: null },
+      { name: "errors", metric: "error_rate_difference", estimate: 0, low: -0.0021, high: 0.0021, bound: 0.01, verdict: "promote", n: 2_120, decides: true, message: null },
+      { name: "split", metric: "sample_ratio", estimate: 0.252, low: 0.238, high: 0.267, bound: null, verdict: "promote", n: 2_120, decides: true, message: null },
+      { name: "latency", metric: "p99_ratio", estimate: 1.04, low: 0.96, high: 1.13, bound: 1.5, verdict: "recorded", n: 2_120, decides: false, message: null },
     ],
     gate: n === 3 ? null : gate,
+    weight: live ? 2500 : 0, looked_at: iso(d(2)), outcome: done ? 'promoted: better with certainty, n 5 120' : state === 'rolled_back' ? 'rolled back: quality is worse than the bound with certainty, n 412' : null, deadline: iso(d(14)),
     history: [{ at: iso(d(0)), text: n === 3 ? "opened by operator `ana`, past the gate" : "opened by plan, gate passed: log loss −0.0208 (−0.0271 to −0.0147), n 6 241" }, { at: iso(d(1)), text: "entered canary at 5 %" }, ...(done ? [{ at: iso(d(4)), text: "promoted: alias `champion` moved to the new version" }] : []), ...(state === "rolled_back" ? [{ at: iso(d(2)), text: "rolled back: quality is worse than the bound with certainty, n 412" }] : [])],
     created_at: iso(at), ended_at: state === "canary" ? null : iso(done ? d(6) : d(2)),
   };
 }
-const bad = [{ name: "quality", metric: "log_loss_difference", estimate: 0.212, low: 0.141, high: 0.284, bound: 0.0146, verdict: "roll_back", n: 412, decides: true }, { name: "split", metric: "sample_ratio", estimate: 0.049, low: 0.041, high: 0.058, bound: null, verdict: "promote", n: 8_400, decides: true }];
+const bad = [{ name: "quality", metric: "log_loss_difference", estimate: 0.212, low: 0.141, high: 0.284, bound: 0.0146, verdict: "roll_back", n: 412, decides: true, message: null }, { name: "split", metric: "sample_ratio", estimate: 0.049, low: 0.041, high: 0.058, bound: null, verdict: "promote", n: 8_400, decides: true, message: null }];
 export const rollouts = [
   rollout(4, NOW - 2.6 * DAY, 4, 6, "canary"), rollout(3, NOW - 24 * DAY, 4, 5, "rolled_back", bad), rollout(2, NOW - 61 * DAY, 2, 4, "promoted"), rollout(1, NOW - 96 * DAY, 1, 2, "promoted"),
 ];
 
-const alert = (n, kind, severity, cause, columns, from, to, closed) => ({ id: id(40_000 + n), monitor: "flights", endpoint: "flights", kind, severity, cause, columns, from: iso(from), to: iso(to), opened_at: iso(from + DAY), closed_at: closed ? iso(to + DAY) : null, windows: windows.filter((w) => Date.parse(w.from) >= from && Date.parse(w.to) <= to).map((w) => w.id) });
+const alert = (n, kind, severity, cause, columns, from, to, closed) => ({ id: id(40_000 + n), monitor: "flights", endpoint: "flights", kind, severity, cause, columns, from: iso(from), to: iso(to), opened_at: iso(from + DAY), closed_at: closed ? iso(to + DAY) : null, evidence: {}, windows: windows.filter((w) => Date.parse(w.from) >= from && Date.parse(w.to) <= to).map((w) => w.id) });
 export const alerts = [
   alert(4, "performance", "warning", "roc_auc 0.634 (0.599 to 0.669) is below the expected 0.690 in 3 of 5 windows", [], NOW - 9.4 * DAY, NOW - 3.4 * DAY, false),
   alert(3, "checks", "error", "`distance` looks scaled by 1.609 (miles given as kilometres?)", ["distance"], FAULT[0], FAULT[1], true),
@@ -151,8 +155,7 @@ export function dataset(n, detail) {
   const columns = ["event_time", "flight_id", ...FEATURES.map(([f]) => f), "late"];
   const out = { id: datasetId(n), name: "flights-train", number: n, digest: id(n) + id(n + 1), rows, columns: columns.map((name) => ({ name, type: name === "event_time" ? "timestamp" : TEXT.has(name) || name === "flight_id" ? "text" : "float", nullable: false })), source: n === 1 ? { kind: "table", path: "history.parquet" } : { kind: "events", endpoint: "flights", labelled: true, exclude_quarantined: true, rows_excluded: n > 4 ? 7_012 : 0 }, from: iso(from), to: iso(START + n * 20 * DAY), created_at: iso(START + n * 20 * DAY), created_by: "loop" };
   if (detail) {
-    out.profile = columns.map((name, i) => ({ name, count: rows, nulls: name === "precip" ? 310 : 0, distinct: TEXT.has(name) ? CODES[name].length : name === "late" ? 2 : 900 + i, min: TEXT.has(name) ? "9E" : i, max: TEXT.has(name) ? "YV" : 90 + i * 3, mean: TEXT.has(name) || name === "flight_id" ? null : 40 + i * 3, std: 12, histogram: name === "event_time" || name === "flight_id" ? null : reference(name, i) }));
-    out.checks = [{ check: "nulls", column: "precip", severity: "warning", passed: true, observed: "0.2 %", expected: "at most 1.6 %", message: "", failed_rows: 0, examples: [] }];
+    out.profile = columns.map((name, i) => ({ name, count: rows, nulls: name === "precip" ? 310 : 0, distinct: TEXT.has(name) ? CODES[name].length : name === "late" ? 2 : 900 + i, numeric: TEXT.has(name) || name === "event_time" || name === "flight_id" ? null : { min: i, max: 90 + i * 3, mean: 40 + i * 3, std: 12 }, values: TEXT.has(name) ? texts(CODES[name], 5, rows).values.map((value, k) => ({ value, count: texts(CODES[name], 5, rows).counts[k] })) : [] }));
   }
   return out;
 }
@@ -187,7 +190,7 @@ export function lineage(kind, node, direction) {
 const planStep = (name, state, at, took, output, error = null) => ({ name, state, started_at: at ? iso(at) : null, ended_at: took === null ? null : iso(at + took), output, error });
 export function plan(n, state, at) {
   const refused = state === "refused";
-  return { id: id(90_000 + n), trigger: "retrain", endpoint: "flights", cause: n === 3 ? "person: ana" : "alert: roc_auc 0.634 is below the expected 0.690", state, created_at: iso(at), steps: [
+  return { id: id(90_000 + n), trigger: "retrain", endpoint: "flights", cause: n === 3 ? "person: ana" : "alert: roc_auc 0.634 is below the expected 0.690", state, created_at: iso(at), ended_at: state === "running" ? null : iso(at + 6 * DAY), run: runId(n), rollout: id(20_000 + n), steps: [
     planStep("freeze", "done", at, 0, { from: iso(at - 7 * DAY), to: iso(at), rows: 6_241 }), planStep("dataset", "done", at, 800, { dataset_version: datasetId(n), rows: 26_398 + n * 27_000, rows_excluded: 7_012 }), planStep("train", "done", at, 14_000, { run: runId(n), commit: COMMIT, stages: ["train"] }), planStep("register", "done", at, 300, { model_version: `flights-delay/${n}` }),
     refused ? planStep("gate", "failed", at, 2_000, { passed: false, difference: { estimate: 0.31, low: 0.27, high: 0.35 } }, "the challenger's log loss is higher with certainty: 0.31 (0.27 to 0.35), n 6 241") : planStep("gate", "done", at, 2_000, { passed: true, difference: gate.difference, rows: 6_241 }),
     refused ? planStep("rollout", "skipped", null, null, null) : planStep("rollout", state === "running" ? "running" : "done", at, state === "running" ? null : 6 * DAY, { rollout: rollouts[0].id }), planStep("verdict", state === "promoted" ? "done" : "pending", null, null, null),
@@ -208,12 +211,12 @@ export const decisions = [
 ];
 
 const revision = (n, state) => ({ id: id(30_000 + n), endpoint: "flights", model: "flights-delay", version: n, state, error: null, created_at: iso(START + n * 20 * DAY) });
-export const endpoint = { name: "flights", project: "flights", model: "flights-delay", alias: "champion", row_key: "flight_id", event_time: "caller", label: "late", score: null, pin: null, revisions: [revision(1, "retired"), revision(2, "retired"), revision(4, "ready"), revision(5, "retired"), revision(6, "ready")], traffic: { champion: id(30_004), canary: { revision: id(30_006), weight: 2500 }, shadow: null, generation: 14 }, events: { first: iso(START), last: iso(NOW - 3600_000), rows: 121_402 } };
+export const endpoint = { name: "flights", project: "flights", model: "flights-delay", alias: "champion", row_key: "flight_id", event_time: "caller", label: "late", score: null, pin: null, autonomy: "act", revisions: [revision(6, "ready"), revision(5, "retired"), revision(4, "ready"), revision(2, "retired"), revision(1, "retired")], traffic: { champion: id(30_004), canary: { revision: id(30_006), weight: 2500 }, shadow: null, generation: 14 }, events: { first: iso(START), last: iso(NOW - 3600_000), rows: 121_402 } };
 export const monitor = { name: "flights", endpoint: "flights", project: "flights", window: "1d", last_judged_to: windows.at(-1).to };
 const last = windows.at(-1);
 export const home = {
-  endpoints: [{ endpoint: "flights", project: "flights", model: "flights-delay", data: { first_event_at: iso(START), last_event_at: endpoint.events.last, rows: endpoint.events.rows }, checks: { monitor: "flights", window: last.id, from: last.from, to: last.to, rows: last.rows, passed: last.checks.filter((c) => c.passed).length, failed: last.checks.filter((c) => !c.passed).length }, run: { id: runs[0].id, name: runs[0].name, status: runs[0].status, started_at: runs[0].started_at, ended_at: null }, champion: { revision: id(30_004), version: 4, since: iso(NOW - 57 * DAY) }, health: { state: "ok", ready: 2, revisions: 2, message: null }, drift: { monitor: "flights", window: last.id, from: last.from, to: last.to, rows: last.rows, drifted: last.features.filter((f) => f.drifted).length, features: last.features.length, verdict: last.verdict }, rollout: { id: rollouts[0].id, state: "canary", step: 2, steps: 5, version: 6, weight: 2500 }, open_alerts: 1 }],
+  endpoints: [{ endpoint: "flights", project: "flights", model: "flights-delay", data: { first_event_at: iso(START), last_event_at: endpoint.events.last, rows: endpoint.events.rows }, checks: { monitor: "flights", window: last.id, from: last.from, to: last.to, rows: last.rows, passed: 12, failed: last.checks.filter((c) => !c.passed).length }, run: { id: runs[0].id, name: runs[0].name, status: runs[0].status, started_at: runs[0].started_at, ended_at: null }, champion: { revision: id(30_004), version: 4, since: iso(NOW - 57 * DAY) }, health: { state: "ready", ready: 2, revisions: 2, message: null }, drift: { monitor: "flights", window: last.id, from: last.from, to: last.to, rows: last.rows, drifted: last.features.filter((f) => f.drifted).length, features: last.features.length, verdict: last.verdict }, rollout: { id: rollouts[0].id, state: "running", step: 2, steps: 5, version: 6, weight: 2500 }, open_alerts: 1 }],
   runs: [], next_command: null,
 };
 export const clock = { now: iso(NOW), replay: true };
-export const server = { version: "0.1.0", workspace: "default", principal: "local", database: "sqlite", started_at: iso(NOW) };
+export const server = { version: "0.1.0", workspace: "default", principal: "local", role: "admin", onnx_runtime: "1.23", problems: [], database: "sqlite", started_at: iso(NOW) };
