@@ -149,8 +149,9 @@ mod tests {
     #[test]
     fn auc_interval_surrounds_the_auc() {
         let labels: Vec<f64> = (0..400).map(|i| f64::from(u8::from(i % 4 == 0))).collect();
-        let scores: Vec<f64> = (0..400)
-            .map(|i| f64::from((i * 37) % 101) / 101.0 + labels[i as usize] * 0.2)
+        let scores: Vec<f64> = (0..400_u32)
+            .zip(&labels)
+            .map(|(i, label)| f64::from((i * 37) % 101) / 101.0 + label * 0.2)
             .collect();
         let interval = roc_auc_interval(&labels, &scores, 0.95).unwrap();
         assert!(interval.low < interval.estimate && interval.estimate < interval.high);

@@ -1,5 +1,11 @@
 //! State that outlives a process carries a version; a newer one is refused by name.
 
+mod counts;
+mod histogram;
+
+pub use counts::ValueCounts;
+pub use histogram::ReferenceHistogram;
+
 /// Stored state cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {

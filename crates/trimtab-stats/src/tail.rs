@@ -41,6 +41,9 @@ mod tests {
         close(chi_square_sf(3.841_458_820_694_124, 1.0), 0.05);
         close(chi_square_sf(200.0, 3.0), 4.218_541_107_192_018e-43);
         close(student_two_sided(2.0, 10.0), 0.073_388_034_770_740_46);
-        close(student_two_sided(40.0, 1000.0), 1.047_885_215_517_327_2e-209);
+        close(
+            student_two_sided(40.0, 1000.0),
+            1.047_885_215_517_327_2e-209,
+        );
     }
 }
