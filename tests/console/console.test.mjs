@@ -159,6 +159,11 @@ test("a run page draws its metrics", async () => {
   await page.locator("[data-metric]").first().waitFor();
   await page.goto(`${url}/runs/${withSteps.id}`);
   await page.locator("[data-metric] canvas").first().waitFor();
+  const folder = page.locator("details summary.mono").first();
+  if (await folder.count()) {
+    await folder.click();
+    await page.locator("details[open] .file").first().waitFor();
+  }
   await shot(page, "run");
   await accessible(page, "the run page");
   assert.deepEqual(errors, []);

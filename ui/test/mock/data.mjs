@@ -135,7 +135,7 @@ function run(n, name, at, took, status) {
     params: [["learning_rate", "0.1"], ["max_iter", "120"], ["max_leaf_nodes", "31"], ["l2_regularization", "1.0"], ["seed", "0"]].map(([key, value]) => ({ key, value })),
     tags: [["trimtab.execution", id(70_000 + n)], ["mlflow.source.git.commit", "6a46b7e2c0d14b5f9a3e7f8d2b1c0a9e8d7f6b5c"], ["mlflow.user", "loop"], ["trimtab.trigger", "retrain"]].map(([key, value]) => ({ key, value })),
     datasets: [{ name: "flights-train", digest: id(80_000 + n), context: "training" }],
-    artifacts: [["model", true, null], ["model/MLmodel", false, 934], ["model/model.onnx", false, 487_231], ["model/requirements.txt", false, 88], ["dvc.lock", false, 612]].map(([path, is_dir, size]) => ({ path, is_dir, size })),
+    artifacts: [["model", true, null], ["dvc.lock", false, 612]].map(([path, is_dir, size]) => ({ path, is_dir, size })),
     versions: n < 9 ? [{ model: "flights-delay", version: n }] : [],
   };
 }

@@ -67,6 +67,11 @@ export async function start({ port = 0, empty = false } = {}) {
       request.on("close", () => streams.delete(response));
       return;
     }
+    if (url.pathname === "/api/2.0/mlflow/artifacts/list") {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ files: [["model/MLmodel", 934], ["model/model.onnx", 487_231], ["model/requirements.txt", 88]].map(([path, file_size]) => ({ path, is_dir: false, file_size })) }));
+      return;
+    }
     if (url.pathname.startsWith("/api/v1/")) {
       const found = answer(url.pathname.slice("/api/v1/".length), url.searchParams, state);
       response.writeHead(found ? 200 : 404, { "content-type": "application/json" });
