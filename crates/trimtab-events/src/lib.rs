@@ -13,13 +13,28 @@
 //! index/workspace=W/endpoint=E/WRITER-00000001.keys   sorted hashes of row keys, request ids and event ids
 //! ```
 
+mod codec;
+mod columns;
+mod counter;
 mod error;
+mod frame;
+mod index;
 mod log;
+mod memory;
 mod model;
+mod open;
+mod queue;
+mod resolve;
+mod scan;
+mod seal;
+mod segment;
 mod sql;
+mod union;
+mod wal;
+mod writer;
 
 pub use error::EventsError;
-pub use log::EventLog;
+pub use log::{EventCounts, EventLog};
 pub use model::{
     Column, Feedback, FeedbackAddress, FeedbackReceipt, FeedbackValue, PredictionEvent, Scan,
     ServedAs,
