@@ -1,0 +1,3 @@
+//! The formats against what DVC and its YAML library wrote.
+
+mod emitter;
