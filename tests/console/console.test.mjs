@@ -73,6 +73,22 @@ async function api(path) {
   return response.json();
 }
 
+/** The first chart holds a line, and its legend the last value. */
+async function drawn(page) {
+  await page.waitForFunction(() => {
+    const canvas = document.querySelector("[data-metric] canvas");
+    const said = document.querySelector("[data-metric] .u-series:nth-child(2) .u-value")?.textContent ?? "–";
+    if (!canvas || said === "–") return false;
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const { data, width } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    // The grid is grey: the line is what has a colour, across most of the width.
+    const columns = new Set();
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 40) columns.add((i / 4) % width);
+    return columns.size > width / 2;
+  });
+}
+
 const row = (page) => page.locator("tr[data-endpoint]").first();
 
 test("Home shows the loop, one row per endpoint", async () => {
@@ -159,6 +175,12 @@ test("a run page draws its metrics", async () => {
   await page.locator("[data-metric]").first().waitFor();
   await page.goto(`${url}/runs/${withSteps.id}`);
   await page.locator("[data-metric] canvas").first().waitFor();
+  // Drawn, and still drawn after the page's size has changed.
+  await drawn(page);
+  await page.setViewportSize({ width: 1180, height: 860 });
+  await page.waitForFunction(() => document.querySelector("[data-metric] .chart").clientWidth < 480);
+  await drawn(page);
+  await page.setViewportSize({ width: 1400, height: 900 });
   const folder = page.locator("details summary.mono").first();
   if (await folder.count()) {
     await folder.click();
@@ -218,5 +240,44 @@ test("what does not exist is said with its hint, and a narrow screen stays usabl
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(wide <= 1, `the page scrolls sideways by ${wide} px`);
   await shot(page, "home-narrow");
+  await close();
+});
+
+test("a server that goes away is said, what was read stays, and it is found again", async () => {
+  const { page, close } = await open("/");
+  await row(page).waitFor();
+  await page.route("**/api/v1/**", (route) => route.abort("connectionrefused"));
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.locator("main [role=alert]").waitFor();
+  assert.match(await page.locator("main [role=alert]").first().innerText(), /does not answer[\s\S]*hint:/);
+  assert.ok(await row(page).isVisible(), "the last answer is still shown");
+  await page.unroute("**/api/v1/**");
+  await page.locator("main [role=alert] button", { hasText: "Try now" }).first().click();
+  await page.waitForFunction(() => document.querySelectorAll("main [role=alert]").length < 2);
+  await row(page).waitFor();
+  await close();
+});
+
+test("a server that asks for a token gets one", async () => {
+  const { page, close } = await open("/favicon.svg");
+  const seen = new Set();
+  await page.route("**/api/v1/**", async (route) => {
+    const headers = route.request().headers();
+    seen.add(headers.authorization);
+    if (headers.authorization === "Bearer tt_secret") {
+      const { authorization: _, ...rest } = headers;
+      return route.continue({ headers: rest });
+    }
+    const body = { error: { code: "unauthenticated", message: "a token is needed", hint: "trimtab token create --role viewer", request_id: "r" } };
+    return route.fulfill({ status: 401, contentType: "application/json", body: JSON.stringify(body) });
+  });
+  await page.goto(`${url}/`);
+  await page.locator("main [role=alert]", { hasText: "hint: trimtab token create" }).first().waitFor();
+  await page.locator("main [role=alert] button", { hasText: "Give a token" }).first().click();
+  await page.locator("dialog input").fill("tt_secret");
+  await page.keyboard.press("Enter");
+  await row(page).waitFor();
+  assert.ok(seen.has("Bearer tt_secret"));
+  assert.ok(await page.locator("text=Forget the token").isVisible());
   await close();
 });

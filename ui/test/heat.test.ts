@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FeatureDrift, MonitorWindow, WindowCheck } from "../src/api/types";
-import { CHECKS, level, matrix, PREDICTION, ratio, step, ticks } from "../src/lib/heat";
+import { CHECKS, level, matrix, MOST_FEATURES, pageOf, PREDICTION, ratio, step, ticks } from "../src/lib/heat";
 
 const feature = (column: string, value: number, importance: number | null = null): FeatureDrift => ({
   column, test: "wasserstein", value, threshold: 0.1, p_value: 0.5, q_value: 0.5, drifted: value > 0.1, importance, suppressed: false,
@@ -39,6 +39,18 @@ describe("the matrix", () => {
   it("is empty without windows", () => {
     expect(matrix([])).toEqual({ windows: [], rows: [{ key: CHECKS, label: "checks", importance: null, cells: [] }] });
   });
+});
+
+it("draws a bounded number of features, the checks and the prediction always", () => {
+  const features = Array.from({ length: 500 }, (_, i) => feature(`f${String(i).padStart(3, "0")}`, 0.01));
+  const { rows } = matrix([window("w", "2013-02-01T00:00:00Z", { features, prediction: feature("score", 0.1) })]);
+  const second = pageOf(rows, MOST_FEATURES);
+  expect(second.rows.map((r) => r.key).slice(0, 2)).toEqual([CHECKS, `f0${MOST_FEATURES}`]);
+  expect(second.rows.at(-1)?.key).toBe(PREDICTION);
+  expect(second.rows).toHaveLength(MOST_FEATURES + 2);
+  expect(second.features).toBe(500);
+  expect(pageOf(rows, 9999).start).toBe(0);
+  expect(pageOf(rows, NaN).start).toBe(0);
 });
 
 it("is walked by arrow keys and stops at its edges", () => {

@@ -46,18 +46,22 @@ export interface HeatRow {
   cells: Cell[];
 }
 
-/** Rows by importance (the most important first), then by name; columns by time. */
+/** Rows by importance, then by how often they drifted, then by name; columns by time. */
 export function matrix(unsorted: MonitorWindow[]): { windows: MonitorWindow[]; rows: HeatRow[] } {
   const windows = [...unsorted].sort((a, b) => Date.parse(a.from) - Date.parse(b.from));
   const importance = new Map<string, number | null>();
+  const drifts = new Map<string, number>();
   let hasPrediction = false;
   for (const window of windows) {
-    for (const feature of window.features) importance.set(feature.column, feature.importance ?? importance.get(feature.column) ?? null);
+    for (const feature of window.features) {
+      importance.set(feature.column, feature.importance ?? importance.get(feature.column) ?? null);
+      if (feature.drifted) drifts.set(feature.column, (drifts.get(feature.column) ?? 0) + 1);
+    }
     for (const check of window.checks) if (check.column && !importance.has(check.column)) importance.set(check.column, null);
     hasPrediction ||= Boolean(window.prediction);
   }
   const names = [...importance.keys()].sort(
-    (a, b) => (importance.get(b) ?? -1) - (importance.get(a) ?? -1) || (a < b ? -1 : a > b ? 1 : 0),
+    (a, b) => (importance.get(b) ?? -1) - (importance.get(a) ?? -1) || (drifts.get(b) ?? 0) - (drifts.get(a) ?? 0) || (a < b ? -1 : a > b ? 1 : 0),
   );
   const failed = (window: MonitorWindow, column: string | null): boolean =>
     window.checks.some((c) => !c.passed && c.severity === "error" && (column === null || c.column === column));
@@ -80,6 +84,17 @@ export function matrix(unsorted: MonitorWindow[]): { windows: MonitorWindow[]; r
     rows.push({ key: PREDICTION, label: "prediction", importance: null, cells: windows.map((w) => cell(w, w.prediction, false)) });
   }
   return { windows, rows };
+}
+
+/** So many features are drawn at once; the rest are a page further. */
+export const MOST_FEATURES = 40;
+
+/** The features from `start` on, between the rows that are always there. */
+export function pageOf(rows: HeatRow[], start: number): { rows: HeatRow[]; features: number; start: number } {
+  const features = rows.filter((r) => r.key !== CHECKS && r.key !== PREDICTION);
+  const from = start > 0 && start < features.length ? start : 0;
+  const shown = features.slice(from, from + MOST_FEATURES);
+  return { rows: rows.filter((r) => r.key === CHECKS || r.key === PREDICTION || shown.includes(r)), features: features.length, start: from };
 }
 
 /** Where an arrow key leads from a cell; edges hold. */
