@@ -22,4 +22,4 @@ VOLUME /data
 EXPOSE 5000
 HEALTHCHECK --interval=10s --timeout=3s CMD ["trimtab", "doctor"]
 ENTRYPOINT ["trimtab"]
-CMD ["server", "--data-dir", "/data", "--host", "0.0.0.0"]
+CMD ["server", "--data-dir", "/data", "--listen", "0.0.0.0:5000"]

@@ -32,7 +32,7 @@ impl Server {
             .arg("server")
             .arg("--data-dir")
             .arg(folder.join("data"))
-            .args(["--port", &port.to_string()])
+            .args(["--listen", &address.to_string()])
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

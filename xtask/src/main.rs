@@ -8,6 +8,7 @@
 )]
 
 mod apt;
+mod background;
 mod bench;
 mod changed;
 mod check;
@@ -72,7 +73,7 @@ fn dispatch(words: &[String]) -> Result<bool> {
         "setup" => setup::run(&place, setup::For::Everything),
         "ui" => ui::run(&place),
         "demo" => demo::run(&place, rest),
-        "check" => return check::run(&place),
+        "check" => return Ok(check::run(&place)),
         "test" => return test::run(&place, rest),
         "floors" => floors::run(&place),
         "codegen" => codegen::run(&place, rest),

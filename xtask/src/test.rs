@@ -1,14 +1,16 @@
 //! `cargo xtask test`: everything, in phases, each timed. Phases of pieces that are not in the tree are not listed.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::background::Background;
 use crate::check::{counted, quiet};
 use crate::counts::Counts;
 use crate::files::Temporary;
 use crate::phases::Phases;
-use crate::postgres::Postgres;
+use crate::postgres::{self, Postgres};
 use crate::workplace::{PROFILE, Workplace};
 use crate::{check, codegen, floors, setup, shell, tools, ui, wheel};
 
@@ -17,9 +19,15 @@ use crate::{check, codegen, floors, setup, shell, tools, ui, wheel};
 struct Bench<'a> {
     place: &'a Workplace,
     postgres: Option<Postgres>,
+    /// A server that has been through the demo, and its address.
+    demo: Option<(Background, String)>,
     /// Tests put their files here, so that none is left behind.
     temporary: Temporary,
 }
+
+/// The demo's first training, and at least one more.
+const DEMO_END: &str = "2013-03-15";
+const DEMO_PATIENCE: Duration = Duration::from_mins(10);
 
 type Body = fn(&mut Bench<'_>) -> Result<Counts>;
 
@@ -76,6 +84,7 @@ const PHASES: &[Phase] = &[
     phase("python", python).when(|place| place.root.join("python/tests").is_dir()),
     phase("wheel", wheel_test).when(|place| place.root.join("tests/wheel").is_dir()),
     phase("image", image).when(|place| place.root.join("tests/image").is_dir()),
+    phase("demo", demo).when(has_demo),
     phase("console", console).when(|place| place.root.join("tests/console").is_dir()),
 ];
 
@@ -89,6 +98,7 @@ pub(crate) fn run(place: &Workplace, names: &[String]) -> Result<bool> {
     let mut bench = Bench {
         place,
         postgres: None,
+        demo: None,
         temporary: Temporary::new("tests")?,
     };
     let mut phases = Phases::default();
@@ -211,11 +221,52 @@ fn pytest(place: &Workplace, folder: &str) -> Command {
     command
 }
 
+/// Whether the binary has its demo: the source that names the command is the word for it.
+fn has_demo(place: &Workplace) -> bool {
+    std::fs::read_to_string(place.root.join("crates/trimtab/src/main.rs"))
+        .is_ok_and(|text| text.contains("mod demo;"))
+}
+
+/// `trimtab demo` on the first weeks of its year; its server stays up for the console's tests.
+fn demo(bench: &mut Bench<'_>) -> Result<Counts> {
+    let place = bench.place;
+    let folder = place.target.join("demo");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let report = place.test_output().join("demo.html");
+    if report.exists() {
+        std::fs::remove_file(&report)?;
+    }
+    let address = format!("127.0.0.1:{}", postgres::free_port()?);
+    let mut command = Command::new(place.binary("trimtab"));
+    command
+        .args(["demo", "--until", DEMO_END, "--listen", &address])
+        .arg("--dir")
+        .arg(&folder)
+        .arg("--html")
+        .arg(&report);
+    bench.prepare(&mut command);
+    let mut program = Background::start(&mut command, &place.test_output().join("demo.log"))?;
+    // The report is the last thing that it writes.
+    let end = program.wait_until(DEMO_PATIENCE, || report.is_file());
+    println!("{}", program.output());
+    end?;
+    bench.demo = Some((program, format!("http://{address}")));
+    Ok(Counts {
+        passed: 1,
+        failed: 0,
+    })
+}
+
 /// The console in Chromium; screenshots stay under the target folder.
 fn console(bench: &mut Bench<'_>) -> Result<Counts> {
     let output = bench.place.test_output().join("console");
     let mut command = ui::npm(bench.place);
     command.args(["run", "--silent", "test:console"]);
     command.env("TRIMTAB_TEST_OUTPUT", output);
+    if let Some((_, url)) = &bench.demo {
+        command.env("TRIMTAB_URL", url);
+    }
     bench.tests(&mut command)
 }
