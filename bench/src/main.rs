@@ -9,6 +9,7 @@ mod measure;
 mod server;
 mod spread;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -61,8 +62,10 @@ fn flatten(prefix: &str, value: &Value, lines: &mut String) {
         }
         Value::Number(number) => {
             let number = number.as_f64().unwrap_or_default();
-            lines.push_str(&format!("{prefix:<36} {number:>12.1}\n"));
+            let _ = writeln!(lines, "{prefix:<36} {number:>12.1}");
         }
-        other => lines.push_str(&format!("{prefix:<36} {other}\n")),
+        other => {
+            let _ = writeln!(lines, "{prefix:<36} {other}");
+        }
     }
 }

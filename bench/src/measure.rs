@@ -17,7 +17,7 @@ const WARM_UP: usize = 500;
 const REQUESTS: usize = 5000;
 /// The server settles before its memory is read.
 const REST: Duration = Duration::from_secs(3);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const DESIRED: &str = "\
 project: bench
