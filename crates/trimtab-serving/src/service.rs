@@ -211,6 +211,11 @@ impl Serving {
         })
     }
 
+    /// The input column that identifies an endpoint's rows and is no feature.
+    pub fn row_key(&self, scope: &Scope, name: &Name) -> Result<Option<String>, ServingError> {
+        Ok(self.route(scope, name)?.spec.row_key.clone())
+    }
+
     /// Whether an endpoint (or one version behind it) answers requests.
     pub fn is_ready(
         &self,

@@ -1,0 +1,170 @@
+//! The handlers of `/v2/…`.
+
+mod binary;
+mod metadata;
+mod request;
+mod response;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State},
+    response::Response,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use trimtab_edge::{CallScope, Failure};
+use trimtab_serving::{PredictRequest, Serving};
+use trimtab_types::Scope;
+
+use crate::{body, context};
+
+/// The length of the JSON part of a body with binary tensors.
+const HEADER_LENGTH: &str = "inference-header-content-length";
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ModelPath {
+    model: String,
+    version: Option<String>,
+}
+
+/// GET /v2/health/live and /v2/health/ready.
+pub(crate) async fn live() -> StatusCode {
+    StatusCode::OK
+}
+
+/// GET /v2.
+pub(crate) async fn server(_: CallScope) -> Json<Value> {
+    Json(json!({
+        "name": "trimtab",
+        "version": env!("CARGO_PKG_VERSION"),
+        "extensions": ["binary_tensor_data", "parameters", "model_configuration"],
+    }))
+}
+
+/// GET /v2/models/{model}, with or without a version.
+pub(crate) async fn model(
+    State(serving): State<Serving>,
+    CallScope(scope): CallScope,
+    Path(path): Path<ModelPath>,
+) -> Result<Json<Value>, Failure> {
+    let (name, version) = path.resolve()?;
+    let info = serving.model_info(&scope, &name, version)?;
+    Ok(Json(metadata::metadata(&name, &info)))
+}
+
+/// GET /v2/models/{model}/config.
+pub(crate) async fn config(
+    State(serving): State<Serving>,
+    CallScope(scope): CallScope,
+    Path(path): Path<ModelPath>,
+) -> Result<Json<Value>, Failure> {
+    let (name, version) = path.resolve()?;
+    let info = serving.model_info(&scope, &name, version)?;
+    Ok(Json(metadata::config(&name, &info)))
+}
+
+/// GET /v2/models/{model}/ready: 200 only when it answers; as Triton has it, 400 when it does not.
+pub(crate) async fn ready(
+    State(serving): State<Serving>,
+    CallScope(scope): CallScope,
+    Path(path): Path<ModelPath>,
+) -> Result<StatusCode, Failure> {
+    let (name, version) = path.resolve()?;
+    if serving.is_ready(&scope, &name, version)? {
+        Ok(StatusCode::OK)
+    } else {
+        Err(Failure::invalid("", format!("model `{name}` is not ready")))
+    }
+}
+
+/// POST /v2/models/{model}/infer.
+pub(crate) async fn infer(
+    State(serving): State<Serving>,
+    CallScope(scope): CallScope,
+    Path(path): Path<ModelPath>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let (name, version) = path.resolve()?;
+    // An unknown model is told before its body is read.
+    let info = serving.model_info(&scope, &name, version);
+    let body = body::read(&headers, body).await?;
+    let asked = match header_length(&headers)? {
+        None => request::InferRequest::json(&body)?,
+        Some(0) => request::InferRequest::raw(&info?, &body)?,
+        Some(length) => request::InferRequest::binary(&body, length)?,
+    };
+    answer(&serving, &scope, &name, version, &headers, asked).await
+}
+
+async fn answer(
+    serving: &Serving,
+    scope: &Scope,
+    name: &trimtab_types::Name,
+    version: Option<i64>,
+    headers: &HeaderMap,
+    asked: request::InferRequest,
+) -> Result<Response, Failure> {
+    let request::InferRequest {
+        id,
+        inputs,
+        row_keys,
+        event_time,
+        outputs: wanted,
+    } = asked;
+    let mut request = PredictRequest {
+        inputs,
+        row_keys,
+        client_request_id: id.clone(),
+        assignment_key: None,
+        event_time,
+        version,
+    };
+    context::take_headers(headers, &mut request)?;
+    let prediction = serving.predict(scope, name, request).await?;
+    let encoded = response::encode(name, id.as_deref(), &prediction, &wanted)?;
+    let mut response = Response::new(Body::empty());
+    let out = response.headers_mut();
+    context::put_headers(out, &prediction);
+    let content_type = if let Some(length) = encoded.json_length {
+        out.insert(
+            HeaderName::from_static(HEADER_LENGTH),
+            HeaderValue::from(length),
+        );
+        "application/octet-stream"
+    } else {
+        "application/json"
+    };
+    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let packed = body::pack(headers, encoded.bytes, out);
+    *response.body_mut() = Body::from(packed);
+    Ok(response)
+}
+
+fn header_length(headers: &HeaderMap) -> Result<Option<usize>, Failure> {
+    headers
+        .get(HEADER_LENGTH)
+        .map(|value| {
+            value
+                .to_str()
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+                .ok_or_else(|| {
+                    Failure::invalid(
+                        HEADER_LENGTH,
+                        "Inference-Header-Content-Length is no length in bytes",
+                    )
+                })
+        })
+        .transpose()
+}
+
+impl ModelPath {
+    fn resolve(&self) -> Result<(trimtab_types::Name, Option<i64>), Failure> {
+        let name = context::endpoint(&self.model)?;
+        let version = context::version(&name, self.version.as_deref())?;
+        Ok((name, version))
+    }
+}

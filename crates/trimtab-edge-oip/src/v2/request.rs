@@ -1,0 +1,406 @@
+//! An inference request from its bytes: JSON, JSON with binary tensors behind it, or one raw tensor.
+
+use std::{borrow::Cow, fmt};
+
+use bytes::Bytes;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use trimtab_edge::Failure;
+use trimtab_infer::{DataType, Tensor, TensorData};
+use trimtab_serving::ModelInfo;
+use trimtab_types::Time;
+
+use super::binary;
+use crate::{
+    context::{bounded, event_time},
+    element::{Elements, Nulls},
+};
+
+/// More dimensions than any engine takes.
+const MAX_RANK: usize = 64;
+
+/// A decoded request.
+#[derive(Debug)]
+pub(super) struct InferRequest {
+    pub(super) id: Option<String>,
+    pub(super) inputs: Vec<Tensor>,
+    pub(super) row_keys: Option<Vec<String>>,
+    pub(super) event_time: Option<Time>,
+    pub(super) outputs: Outputs,
+}
+
+/// Which outputs the caller wants, and how.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    /// In this order; all of them when it is empty.
+    pub(super) named: Vec<Output>,
+    /// Whether outputs that say nothing else come in binary form.
+    pub(super) is_binary: bool,
+}
+
+/// One output that the caller wants.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) name: String,
+    pub(super) is_binary: Option<bool>,
+}
+
+impl InferRequest {
+    /// A body that is JSON from end to end.
+    pub(super) fn json(body: &Bytes) -> Result<Self, Failure> {
+        Self::parts(body, Bytes::new())
+    }
+
+    /// A body of `length` bytes of JSON and the binary tensors.
+    pub(super) fn binary(body: &Bytes, length: usize) -> Result<Self, Failure> {
+        if length > body.len() {
+            return Err(Failure::invalid(
+                "inference-header-content-length",
+                format!(
+                    "Inference-Header-Content-Length says {length} bytes of JSON, the body has {}",
+                    body.len()
+                ),
+            ));
+        }
+        Self::parts(&body.slice(..length), body.slice(length..))
+    }
+
+    /// A body that is the bytes of the model's one input, one row.
+    pub(super) fn raw(info: &ModelInfo, body: &Bytes) -> Result<Self, Failure> {
+        let [spec] = info.signature.inputs.as_slice() else {
+            return Err(Failure::invalid(
+                "",
+                format!(
+                    "a raw request needs a model with one input, this one has {}",
+                    info.signature.inputs.len()
+                ),
+            ));
+        };
+        let data = match spec.datatype {
+            DataType::Bytes => TensorData::Bytes(vec![body.clone()]),
+            datatype => binary::decode(datatype, body).ok_or_else(|| {
+                Failure::invalid(
+                    "",
+                    format!(
+                        "{} bytes are no whole number of {datatype} elements",
+                        body.len()
+                    ),
+                )
+            })?,
+        };
+        let shape = raw_shape(&spec.shape, data.len());
+        let tensor = Tensor::new(&spec.name, shape, data)?;
+        Ok(Self {
+            id: None,
+            inputs: vec![tensor],
+            row_keys: None,
+            event_time: None,
+            outputs: Outputs {
+                named: Vec::new(),
+                is_binary: true,
+            },
+        })
+    }
+
+    fn parts(json: &[u8], mut rest: Bytes) -> Result<Self, Failure> {
+        let head: Head<'_> = serde_json::from_slice(json)
+            .map_err(|error| Failure::invalid("", format!("the request is not valid: {error}")))?;
+        let inputs = head
+            .inputs
+            .into_iter()
+            .map(|input| input.tensor(&mut rest))
+            .collect::<Result<Vec<Tensor>, Failure>>()?;
+        if !rest.is_empty() {
+            return Err(Failure::invalid(
+                "",
+                format!(
+                    "{} bytes are left over behind the binary tensors",
+                    rest.len()
+                ),
+            ));
+        }
+        let parameters = head.parameters.unwrap_or_default();
+        let named = head.outputs.unwrap_or_default();
+        let named = named
+            .into_iter()
+            .map(WireOutput::check)
+            .collect::<Result<Vec<Output>, Failure>>()?;
+        Ok(Self {
+            id: head
+                .id
+                .filter(|id| !id.is_empty())
+                .map(|id| bounded("id", id))
+                .transpose()?,
+            inputs,
+            row_keys: parameters.row_keys.map(RowKeys::check).transpose()?,
+            event_time: parameters
+                .event_time
+                .map(|text| event_time("parameters.event_time", &text))
+                .transpose()?,
+            outputs: Outputs {
+                named,
+                is_binary: parameters.binary_data_output.unwrap_or(false),
+            },
+        })
+    }
+}
+
+/// One row: the first dimension is 1 where it is free and others follow, one other free dimension takes what
+/// there is. What does not come out even is refused by the tensor.
+fn raw_shape(spec: &[i64], elements: usize) -> Vec<usize> {
+    let mut shape: Vec<Option<usize>> = spec.iter().map(|dim| usize::try_from(*dim).ok()).collect();
+    if let [first @ None, _, ..] = shape.as_mut_slice() {
+        *first = Some(1);
+    }
+    let known = shape
+        .iter()
+        .flatten()
+        .try_fold(1_usize, |product, dim| product.checked_mul(*dim));
+    let mut free = known
+        .and_then(|known| elements.checked_div(known))
+        .unwrap_or(0);
+    shape
+        .into_iter()
+        .map(|dim| dim.unwrap_or_else(|| std::mem::replace(&mut free, 1)))
+        .collect()
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    id: Option<String>,
+    parameters: Option<Parameters>,
+    #[serde(borrow)]
+    inputs: Vec<WireInput<'a>>,
+    outputs: Option<Vec<WireOutput>>,
+}
+
+#[derive(Deserialize, Default)]
+struct Parameters {
+    binary_data_output: Option<bool>,
+    row_keys: Option<RowKeys>,
+    event_time: Option<String>,
+}
+
+/// Row keys: a list, or (for clients whose parameters must be scalars) a list as JSON in a string.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RowKeys {
+    List(Vec<Key>),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Key {
+    Text(String),
+    Number(i64),
+}
+
+impl RowKeys {
+    fn check(self) -> Result<Vec<String>, Failure> {
+        let keys = match self {
+            Self::List(keys) => keys,
+            Self::Text(text) => serde_json::from_str(&text).map_err(|error| {
+                Failure::invalid(
+                    "parameters.row_keys",
+                    format!("`row_keys` is neither a list nor a list as JSON text: {error}"),
+                )
+            })?,
+        };
+        keys.into_iter()
+            .map(|key| match key {
+                Key::Text(text) => bounded("parameters.row_keys", text),
+                Key::Number(number) => Ok(number.to_string()),
+            })
+            .collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct WireOutput {
+    name: String,
+    #[serde(default)]
+    parameters: Option<OutputParameters>,
+}
+
+#[derive(Deserialize)]
+struct OutputParameters {
+    binary_data: Option<bool>,
+    classification: Option<IgnoredAny>,
+    shared_memory_region: Option<IgnoredAny>,
+}
+
+impl WireOutput {
+    fn check(self) -> Result<Output, Failure> {
+        let parameters = self.parameters.as_ref();
+        let unsupported = parameters.and_then(|parameters| {
+            let classification = parameters.classification.map(|_| "classification");
+            classification.or(parameters.shared_memory_region.map(|_| "shared memory"))
+        });
+        if let Some(what) = unsupported {
+            return Err(Failure::invalid(
+                format!("outputs.{}", self.name),
+                format!("output `{}`: {what} is not supported", self.name),
+            ));
+        }
+        Ok(Output {
+            is_binary: parameters.and_then(|parameters| parameters.binary_data),
+            name: self.name,
+        })
+    }
+}
+
+/// An input as it is written; its data is typed as soon as its type is known.
+struct WireInput<'a> {
+    name: String,
+    datatype: DataType,
+    shape: Vec<usize>,
+    parameters: InputParameters,
+    data: Option<Data<'a>>,
+}
+
+enum Data<'a> {
+    Typed(TensorData),
+    /// The data came before its type.
+    Raw(&'a RawValue),
+}
+
+#[derive(Deserialize, Default)]
+struct InputParameters {
+    binary_data_size: Option<usize>,
+    shared_memory_region: Option<IgnoredAny>,
+}
+
+impl WireInput<'_> {
+    fn tensor(self, rest: &mut Bytes) -> Result<Tensor, Failure> {
+        let name = self.name;
+        let refused = |reason: String| {
+            Failure::invalid(
+                format!("inputs.{name}"),
+                format!("input `{name}`: {reason}"),
+            )
+        };
+        if self.parameters.shared_memory_region.is_some() {
+            return Err(refused("shared memory is not supported".to_owned()));
+        }
+        let data = match (self.data, self.parameters.binary_data_size) {
+            (Some(Data::Typed(data)), None) => data,
+            (Some(Data::Raw(raw)), None) => {
+                typed(raw, self.datatype).map_err(|error| refused(error.to_string()))?
+            }
+            (Some(_), Some(_)) => {
+                return Err(refused("it has `data` and `binary_data_size`".to_owned()));
+            }
+            (None, None) => {
+                return Err(refused(
+                    "it has neither `data` nor `binary_data_size`".to_owned(),
+                ));
+            }
+            (None, Some(size)) if size > rest.len() => {
+                return Err(refused(format!(
+                    "`binary_data_size` is {size}, {} bytes are there",
+                    rest.len()
+                )));
+            }
+            (None, Some(size)) => {
+                let bytes = rest.split_to(size);
+                binary::decode(self.datatype, &bytes).ok_or_else(|| {
+                    refused(format!(
+                        "its {size} bytes are no whole number of {} elements",
+                        self.datatype
+                    ))
+                })?
+            }
+        };
+        Ok(Tensor::new(name, self.shape, data)?)
+    }
+}
+
+fn typed(raw: &RawValue, datatype: DataType) -> Result<TensorData, serde_json::Error> {
+    let mut data = TensorData::empty(datatype);
+    let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+    Elements {
+        data: &mut data,
+        nulls: Nulls::Refuse,
+    }
+    .deserialize(&mut deserializer)?;
+    Ok(data)
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for WireInput<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InputVisitor)
+    }
+}
+
+struct InputVisitor;
+
+impl<'de> Visitor<'de> for InputVisitor {
+    type Value = WireInput<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an input with name, shape, datatype and data")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WireInput<'de>, A::Error> {
+        let mut name: Option<String> = None;
+        let mut datatype: Option<DataType> = None;
+        let (mut shape, mut parameters, mut data) = (None, None, None);
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            match &*key {
+                "name" => name = Some(map.next_value()?),
+                "datatype" => {
+                    let text: Cow<'de, str> = map.next_value()?;
+                    datatype = Some(text.parse().map_err(A::Error::custom)?);
+                }
+                "shape" => {
+                    let dims: Vec<usize> = map
+                        .next_value()
+                        .map_err(|error| in_input(name.as_deref(), "shape", error))?;
+                    if dims.len() > MAX_RANK {
+                        return Err(A::Error::custom(format!(
+                            "a shape has at most {MAX_RANK} dimensions"
+                        )));
+                    }
+                    shape = Some(dims);
+                }
+                "parameters" => parameters = map.next_value::<Option<InputParameters>>()?,
+                "data" => {
+                    data = Some(match datatype {
+                        Some(datatype) => {
+                            let mut values = TensorData::empty(datatype);
+                            map.next_value_seed(Elements {
+                                data: &mut values,
+                                nulls: Nulls::Refuse,
+                            })
+                            .map_err(|error| in_input(name.as_deref(), "data", error))?;
+                            Data::Typed(values)
+                        }
+                        None => Data::Raw(map.next_value()?),
+                    });
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(WireInput {
+            name: name.ok_or_else(|| A::Error::missing_field("name"))?,
+            datatype: datatype.ok_or_else(|| A::Error::missing_field("datatype"))?,
+            shape: shape.ok_or_else(|| A::Error::missing_field("shape"))?,
+            parameters: parameters.unwrap_or_default(),
+            data,
+        })
+    }
+}
+
+/// Says in which input an error lies. serde_json keeps its place in the text.
+fn in_input<E: Error>(name: Option<&str>, part: &str, error: E) -> E {
+    match name {
+        Some(name) => E::custom(format!("{part} of input `{name}`: {error}")),
+        None => error,
+    }
+}
