@@ -202,11 +202,22 @@ pub(crate) fn python_float(value: f64) -> String {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{mantissa}e{sign}{:02}", exponent.abs());
     }
-    let plain = format!("{value}");
-    if plain.contains('.') {
-        plain
-    } else {
-        plain + ".0"
+    let (sign, mantissa) = mantissa
+        .strip_prefix('-')
+        .map_or(("", mantissa), |rest| ("-", rest));
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    // Digits before the point; at most 16, at least -3.
+    let Ok(before) = usize::try_from(exponent + 1) else {
+        return format!(
+            "{sign}0.{}{digits}",
+            "0".repeat(usize::try_from(-exponent - 1).unwrap_or_default())
+        );
+    };
+    match digits.split_at_checked(before) {
+        Some(("", fraction)) => format!("{sign}0.{fraction}"),
+        Some((whole, "")) => format!("{sign}{whole}.0"),
+        Some((whole, fraction)) => format!("{sign}{whole}.{fraction}"),
+        None => format!("{sign}{digits}{}.0", "0".repeat(before - digits.len())),
     }
 }
 
