@@ -1,1 +1,38 @@
-//! trimtab-tracking
+//! Experiments, runs, metrics, params, tags, datasets, logged models, and the index of their artifacts.
+//!
+//! It knows no protocol and no registry: a logged model becomes a version elsewhere.
+//!
+//! Inside, runs, experiments and metric names are integers: points are clustered by (run, name, time), latest values by
+//! (run, name) with an index by (name, value), so that a history is one range and an order by metric an index walk.
+
+mod artifact_path;
+mod artifacts;
+mod batch;
+mod error;
+mod experiments;
+mod inputs;
+mod logged_model_search;
+mod logged_models;
+mod metrics;
+mod model;
+mod names;
+mod run_rows;
+mod run_search;
+mod runs;
+mod search;
+mod service;
+mod sql;
+mod validate;
+
+pub use artifact_path::{ArtifactPath, ArtifactUri};
+pub use artifacts::{ArtifactEntry, ArtifactListing};
+pub use error::TrackingError;
+pub use metrics::HistoryPage;
+pub use model::{
+    Batch, CreateExperiment, CreateLoggedModel, CreateRun, Dataset, DatasetInput, DatasetRef,
+    Experiment, ExperimentRef, Lifecycle, LoggedModel, LoggedModelMetric, LoggedModelOrder,
+    LoggedModelSearch, LoggedModelStatus, MetricPoint, MetricValue, Run, RunSearch, RunStatus,
+    RunUpdate, Search, View,
+};
+pub use service::Tracking;
+pub use sql::MIGRATIONS;

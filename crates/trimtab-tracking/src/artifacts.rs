@@ -1,0 +1,395 @@
+//! The tree of artifacts of a workspace: paths to blobs. Folders are not kept: they are what paths have in common.
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use futures::Stream;
+use trimtab_blob::{BlobBody, BlobRef};
+use trimtab_db::{Lane, Tx, params};
+use trimtab_types::{Scope, WorkspaceId};
+
+use crate::{ArtifactPath, ArtifactUri, Tracking, TrackingError, logged_models, runs};
+
+/// One file or folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactEntry {
+    /// Its path from the root of the workspace's tree.
+    pub path: ArtifactPath,
+    /// Bytes of a file; `None` for a folder.
+    pub size: Option<u64>,
+}
+
+/// What a path holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactListing {
+    /// Files and folders by path.
+    pub entries: Vec<ArtifactEntry>,
+    /// Whether there are more than were listed.
+    pub is_cut: bool,
+}
+
+/// How many entries a listing has at most.
+const ENTRIES: usize = 50_000;
+const STEP: u32 = 1_000;
+
+/// The range of paths below a folder: from `folder/` to before `folder0` (`0` follows `/`).
+fn below(folder: &ArtifactPath) -> (String, Option<String>) {
+    if folder.is_root() {
+        (String::new(), None)
+    } else {
+        (format!("{folder}/"), Some(format!("{folder}0")))
+    }
+}
+
+struct File {
+    path: String,
+    size: u64,
+    hash: String,
+}
+
+/// The next files of a range, from a path on.
+fn scan(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    from: &str,
+    end: Option<&String>,
+) -> Result<Vec<File>, TrackingError> {
+    let rows = match end {
+        Some(end) => tx.query(
+            "SELECT path, size, hash FROM artifact WHERE workspace_id = ?1 AND path >= ?2 AND path < ?3 ORDER BY path LIMIT ?4",
+            params![workspace, from, end, STEP],
+        )?,
+        None => tx.query(
+            "SELECT path, size, hash FROM artifact WHERE workspace_id = ?1 AND path >= ?2 ORDER BY path LIMIT ?3",
+            params![workspace, from, STEP],
+        )?,
+    };
+    rows.iter()
+        .map(|row| {
+            Ok(File {
+                path: row.get(0)?,
+                size: row.get(1)?,
+                hash: row.get(2)?,
+            })
+        })
+        .collect()
+}
+
+/// What stands directly in a folder. A subfolder is named at its first file, and the scan goes on behind it.
+fn list(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    folder: &ArtifactPath,
+) -> Result<ArtifactListing, TrackingError> {
+    let (start, end) = below(folder);
+    let mut entries = Vec::new();
+    let mut from = start.clone();
+    'scan: loop {
+        let files = scan(tx, workspace, &from, end.as_ref())?;
+        let is_last = files.len() < STEP as usize;
+        for file in files {
+            if entries.len() == ENTRIES {
+                return Ok(ArtifactListing {
+                    entries,
+                    is_cut: true,
+                });
+            }
+            let name = &file.path[start.len()..];
+            if let Some((subfolder, _)) = name.split_once('/') {
+                let path = format!("{start}{subfolder}");
+                from = format!("{path}0");
+                entries.push(ArtifactEntry {
+                    path: ArtifactPath::parse(&path)?,
+                    size: None,
+                });
+                continue 'scan;
+            }
+            // The least text that is greater than this path.
+            from = format!("{}\u{1}", file.path);
+            entries.push(ArtifactEntry {
+                path: ArtifactPath::parse(&file.path)?,
+                size: Some(file.size),
+            });
+        }
+        if is_last {
+            break;
+        }
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(ArtifactListing {
+        entries,
+        is_cut: false,
+    })
+}
+
+fn find(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    path: &ArtifactPath,
+) -> Result<Option<String>, TrackingError> {
+    let row = tx.query_opt(
+        "SELECT hash FROM artifact WHERE workspace_id = ?1 AND path = ?2",
+        params![workspace, path.as_str()],
+    )?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
+}
+
+impl Tracking {
+    /// Stores a file at a path, in place of what is there. Of two writers at once, the later commit stays.
+    pub async fn artifact_put<S, E>(
+        &self,
+        scope: &Scope,
+        path: &ArtifactPath,
+        stream: S,
+    ) -> Result<BlobRef, TrackingError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        if path.is_root() {
+            return Err(TrackingError::invalid("path", "Invalid path"));
+        }
+        let blobs = self.0.blobs.clone();
+        let staged = blobs.stage(stream).await?;
+        let (path, now) = (path.as_str().to_owned(), self.now());
+        let (of_command, scope_of_row) = (blobs.clone(), scope.clone());
+        let (kept, unused) = self
+            .db()
+            .write(Lane::Bulk, move |tx| {
+                let workspace = &scope_of_row.workspace;
+                let kept = of_command.keep(tx, &scope_of_row, staged)?;
+                let before = tx.query_opt(
+                    "SELECT hash FROM artifact WHERE workspace_id = ?1 AND path = ?2",
+                    params![workspace, &path],
+                )?;
+                tx.execute(
+                    "INSERT INTO artifact (workspace_id, path, hash, size, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                     ON CONFLICT (workspace_id, path) DO UPDATE SET hash = excluded.hash, size = excluded.size, created_at = excluded.created_at, created_by = excluded.created_by",
+                    params![
+                        workspace,
+                        &path,
+                        &kept.blob().blake3,
+                        kept.blob().size,
+                        now,
+                        scope_of_row.principal.name.as_ref()
+                    ],
+                )?;
+                let unused = match before {
+                    Some(row) => of_command.release_in(tx, &scope_of_row, &row.get::<String>(0)?)?,
+                    None => None,
+                };
+                Ok::<_, TrackingError>((kept, unused))
+            })
+            .await?;
+        if let Some(key) = unused {
+            blobs.remove_file(&key);
+        }
+        Ok(blobs.settle(kept))
+    }
+
+    /// Streams the file at a path.
+    pub async fn artifact_get(
+        &self,
+        scope: &Scope,
+        path: &ArtifactPath,
+    ) -> Result<BlobBody, TrackingError> {
+        let blob = self.artifact_blob(scope, path).await?;
+        Ok(self.0.blobs.get(&blob).await?)
+    }
+
+    /// The blob of the file at a path.
+    pub async fn artifact_blob(
+        &self,
+        scope: &Scope,
+        path: &ArtifactPath,
+    ) -> Result<BlobRef, TrackingError> {
+        let (workspace, wanted) = (scope.workspace.clone(), path.clone());
+        let hash = self
+            .db()
+            .read(move |tx| find(tx, &workspace, &wanted))
+            .await?
+            .ok_or_else(|| TrackingError::not_found(format!("No such artifact: '{path}'")))?;
+        Ok(self.0.blobs.find(scope, &hash).await?)
+    }
+
+    /// Streams a part of a blob that [`Tracking::artifact_blob`] found.
+    pub async fn artifact_range(
+        &self,
+        blob: &BlobRef,
+        range: std::ops::Range<u64>,
+    ) -> Result<BlobBody, TrackingError> {
+        Ok(self.0.blobs.get_range(blob, range).await?)
+    }
+
+    /// What stands directly in a folder; of a file or of nothing, nothing.
+    pub async fn artifact_list(
+        &self,
+        scope: &Scope,
+        folder: &ArtifactPath,
+    ) -> Result<ArtifactListing, TrackingError> {
+        let (workspace, folder) = (scope.workspace.clone(), folder.clone());
+        self.db()
+            .read(move |tx| list(tx, &workspace, &folder))
+            .await
+    }
+
+    /// Removes the file at a path and everything below it; nothing there is fine.
+    pub async fn artifact_delete(
+        &self,
+        scope: &Scope,
+        path: &ArtifactPath,
+    ) -> Result<(), TrackingError> {
+        if path.is_root() {
+            return Err(TrackingError::invalid("path", "Invalid path"));
+        }
+        let path_text = path.as_str().to_owned();
+        let mut files = {
+            let (workspace, path) = (scope.workspace.clone(), path.clone());
+            self.db()
+                .read(move |tx| {
+                    let own = find(tx, &workspace, &path)?;
+                    Ok::<_, TrackingError>(own.map(|_| vec![path_text]).unwrap_or_default())
+                })
+                .await?
+        };
+        let (start, end) = below(path);
+        // A folder may be large: a series of short commands, each complete in itself.
+        loop {
+            let (workspace, from, until) = (scope.workspace.clone(), start.clone(), end.clone());
+            let found = self
+                .db()
+                .read(move |tx| scan(tx, &workspace, &from, until.as_ref()))
+                .await?;
+            files.extend(found.into_iter().map(|file| file.path));
+            if files.is_empty() {
+                return Ok(());
+            }
+            for chunk in std::mem::take(&mut files).chunks(100) {
+                self.remove(scope, chunk.to_vec()).await?;
+            }
+        }
+    }
+
+    async fn remove(&self, scope: &Scope, paths: Vec<String>) -> Result<(), TrackingError> {
+        let blobs = self.0.blobs.clone();
+        let (of_command, scope) = (blobs.clone(), scope.clone());
+        let unused = self
+            .db()
+            .write(Lane::Bulk, move |tx| {
+                let mut unused = Vec::new();
+                for path in &paths {
+                    let row = tx.query_opt(
+                        "DELETE FROM artifact WHERE workspace_id = ?1 AND path = ?2 RETURNING hash",
+                        params![&scope.workspace, path],
+                    )?;
+                    if let Some(row) = row {
+                        unused.extend(of_command.release_in(tx, &scope, &row.get::<String>(0)?)?);
+                    }
+                }
+                Ok::<_, TrackingError>(unused)
+            })
+            .await?;
+        unused.iter().for_each(|key| blobs.remove_file(key));
+        Ok(())
+    }
+
+    /// Where a URI of a run, a logged model or our own store points in the workspace's tree.
+    pub async fn artifact_path(
+        &self,
+        scope: &Scope,
+        uri: &str,
+    ) -> Result<ArtifactPath, TrackingError> {
+        let foreign = || TrackingError::Foreign {
+            uri: uri.chars().take(200).collect(),
+        };
+        let (root, path) = match ArtifactUri::parse(uri)? {
+            ArtifactUri::Own(path) => return Ok(path),
+            ArtifactUri::Foreign(_) => return Err(foreign()),
+            ArtifactUri::Run(id, path) => {
+                let workspace = scope.workspace.clone();
+                let run = self
+                    .db()
+                    .read(move |tx| runs::by_id(tx, &workspace, id))
+                    .await?;
+                (run.artifact_uri, path)
+            }
+            ArtifactUri::LoggedModel(id, path) => {
+                let workspace = scope.workspace.clone();
+                let model = self
+                    .db()
+                    .read(move |tx| logged_models::by_id(tx, &workspace, id))
+                    .await?;
+                (model.artifact_uri, path)
+            }
+        };
+        match ArtifactUri::parse(&root)? {
+            ArtifactUri::Own(root) => Ok(root.join(&path)),
+            ArtifactUri::Run(..) | ArtifactUri::LoggedModel(..) | ArtifactUri::Foreign(_) => {
+                Err(foreign())
+            }
+        }
+    }
+
+    /// Copies everything below a URI into a folder of this machine (hard links where the file system can); answers
+    /// how many files that were. The files are shared with the store: read them only.
+    pub async fn artifact_export(
+        &self,
+        scope: &Scope,
+        uri: &str,
+        dest: &Path,
+    ) -> Result<u64, TrackingError> {
+        let root = self.artifact_path(scope, uri).await?;
+        let (start, end) = below(&root);
+        let mut from = start.clone();
+        let mut count = 0;
+        loop {
+            let (workspace, next, until) = (scope.workspace.clone(), from.clone(), end.clone());
+            let files = self
+                .db()
+                .read(move |tx| scan(tx, &workspace, &next, until.as_ref()))
+                .await?;
+            let Some(last) = files.last() else {
+                return Ok(count);
+            };
+            from = format!("{}\u{1}", last.path);
+            for file in &files {
+                let blob = self.0.blobs.find(scope, &file.hash).await?;
+                let below = ArtifactPath::parse(&file.path[start.len()..])?;
+                self.export_file(&blob, &dest.join(below.as_str())).await?;
+                count += 1;
+            }
+        }
+    }
+
+    async fn export_file(&self, blob: &BlobRef, target: &Path) -> Result<(), TrackingError> {
+        let error = |source| TrackingError::Export {
+            path: target.display().to_string(),
+            source,
+        };
+        if let Some(folder) = target.parent() {
+            tokio::fs::create_dir_all(folder).await.map_err(error)?;
+        }
+        if let Some(file) = self.0.blobs.local_path(blob)
+            && place(&file, target).await.is_ok()
+        {
+            return Ok(());
+        }
+        let bytes = self.0.blobs.get(blob).await?.collect().await?;
+        tokio::fs::write(target, bytes).await.map_err(error)
+    }
+}
+
+/// Puts a stored file at a path: a hard link, or a copy where that cannot be.
+async fn place(file: &PathBuf, target: &Path) -> std::io::Result<()> {
+    match tokio::fs::remove_file(target).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    if tokio::fs::hard_link(file, target).await.is_ok() {
+        return Ok(());
+    }
+    tokio::fs::copy(file, target).await.map(|_| ())
+}

@@ -1,0 +1,292 @@
+//! Verbs on runs.
+
+use trimtab_db::{Lane, Tx, params};
+use trimtab_types::{RunId, Scope, Time, WorkspaceId};
+
+use crate::{
+    CreateExperiment, CreateRun, ExperimentRef, Lifecycle, Run, RunStatus, RunUpdate, Tracking,
+    TrackingError, experiments, names, run_rows,
+    service::{active_experiment, active_run, find_run},
+    validate,
+};
+
+const RUN_NAME: &str = "mlflow.runName";
+
+fn whole_ms(time: Time) -> Time {
+    Time::from_millis(time.as_millis())
+}
+
+impl Tracking {
+    /// Begins a run. With an id that is there already, the run that has it is answered as it is.
+    pub async fn create_run(
+        &self,
+        scope: &Scope,
+        mut create: CreateRun,
+    ) -> Result<Run, TrackingError> {
+        for (i, tag) in create.tags.iter_mut().enumerate() {
+            validate::tag(&format!("tags[{i}].key"), tag)?;
+        }
+        if let ExperimentRef::Name(name) = &create.experiment {
+            validate::experiment_name(name)?;
+        }
+        let tagged = create
+            .tags
+            .iter()
+            .find(|(key, _)| key == RUN_NAME)
+            .map(|(_, value)| value.clone());
+        let given = create.name.filter(|name| !name.trim().is_empty());
+        if let (Some(name), Some(tagged)) = (&given, &tagged)
+            && name != tagged
+        {
+            return Err(TrackingError::invalid(
+                "run_name",
+                format!(
+                    "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values (run_name='{name}', mlflow.runName='{tagged}')."
+                ),
+            ));
+        }
+        let name = given.or(tagged).unwrap_or_else(names::random);
+        let mut name_tag = (RUN_NAME.to_owned(), name);
+        validate::tag("run_name", &mut name_tag)?;
+        create.tags.retain(|(key, _)| key != RUN_NAME);
+        create.tags.push(name_tag.clone());
+        create.name = Some(name_tag.1);
+        self.ready(scope).await?;
+        let (scope, now) = (scope.clone(), self.now());
+        self.db()
+            .write(Lane::Control, move |tx| insert(tx, &scope, create, now))
+            .await
+    }
+
+    /// The run with all its data.
+    pub async fn get_run(&self, scope: &Scope, id: RunId) -> Result<Run, TrackingError> {
+        let workspace = scope.workspace.clone();
+        self.db().read(move |tx| by_id(tx, &workspace, id)).await
+    }
+
+    /// Changes name, status or end of an active run.
+    pub async fn update_run(
+        &self,
+        scope: &Scope,
+        id: RunId,
+        update: RunUpdate,
+    ) -> Result<Run, TrackingError> {
+        let mut tag = update
+            .name
+            .filter(|name| !name.trim().is_empty())
+            .map(|name| (RUN_NAME.to_owned(), name));
+        if let Some(tag) = &mut tag {
+            validate::tag("run_name", tag)?;
+        }
+        let workspace = scope.workspace.clone();
+        self.db()
+            .write(Lane::Control, move |tx| {
+                let run = active_run(tx, &workspace, id)?;
+                if let Some(status) = update.status {
+                    tx.execute(
+                        "UPDATE run SET status = ?2 WHERE key = ?1",
+                        params![run.key, status.as_str()],
+                    )?;
+                }
+                if let Some(end) = update.end_time {
+                    tx.execute(
+                        "UPDATE run SET end_at = ?2 WHERE key = ?1",
+                        params![run.key, whole_ms(end)],
+                    )?;
+                }
+                if let Some(tag) = &tag {
+                    set_tag(tx, run.key, tag)?;
+                }
+                by_id(tx, &workspace, id)
+            })
+            .await
+    }
+
+    /// Ends a run now; a run that is over stays as it is.
+    pub async fn finish_run(
+        &self,
+        scope: &Scope,
+        id: RunId,
+        status: RunStatus,
+    ) -> Result<(), TrackingError> {
+        let (workspace, now) = (scope.workspace.clone(), whole_ms(self.now()));
+        self.db()
+            .write(Lane::Control, move |tx| {
+                let run = find_run(tx, &workspace, id)?;
+                tx.execute(
+                    "UPDATE run SET status = ?2, end_at = ?3 WHERE key = ?1 AND status IN ('RUNNING', 'SCHEDULED')",
+                    params![run.key, status.as_str(), now],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Deletes a run; it can be restored.
+    pub async fn delete_run(&self, scope: &Scope, id: RunId) -> Result<(), TrackingError> {
+        self.set_run_lifecycle(scope, id, Lifecycle::Deleted).await
+    }
+
+    /// Restores a deleted run.
+    pub async fn restore_run(&self, scope: &Scope, id: RunId) -> Result<(), TrackingError> {
+        self.set_run_lifecycle(scope, id, Lifecycle::Active).await
+    }
+
+    async fn set_run_lifecycle(
+        &self,
+        scope: &Scope,
+        id: RunId,
+        to: Lifecycle,
+    ) -> Result<(), TrackingError> {
+        let (workspace, now) = (scope.workspace.clone(), self.now());
+        self.db()
+            .write(Lane::Control, move |tx| {
+                let run = find_run(tx, &workspace, id)?;
+                let deleted_at = (to == Lifecycle::Deleted).then_some(now);
+                tx.execute(
+                    "UPDATE run SET stage = ?2, deleted_at = ?3 WHERE key = ?1",
+                    params![run.key, to.number(), deleted_at],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Sets a tag of an active run; `mlflow.runName` is its name.
+    pub async fn set_tag(
+        &self,
+        scope: &Scope,
+        id: RunId,
+        key: &str,
+        value: &str,
+    ) -> Result<(), TrackingError> {
+        let mut tag = (key.to_owned(), value.to_owned());
+        validate::tag("key", &mut tag)?;
+        let workspace = scope.workspace.clone();
+        self.db()
+            .write(Lane::Bulk, move |tx| {
+                let run = active_run(tx, &workspace, id)?;
+                set_tag(tx, run.key, &tag)
+            })
+            .await
+    }
+
+    /// Deletes a tag of an active run.
+    pub async fn delete_tag(
+        &self,
+        scope: &Scope,
+        id: RunId,
+        key: &str,
+    ) -> Result<(), TrackingError> {
+        let (workspace, key) = (scope.workspace.clone(), key.to_owned());
+        self.db()
+            .write(Lane::Bulk, move |tx| {
+                let run = active_run(tx, &workspace, id)?;
+                let changed = tx.execute(
+                    "DELETE FROM tag WHERE run = ?1 AND key = ?2",
+                    params![run.key, &key],
+                )?;
+                if changed == 0 {
+                    return Err(TrackingError::not_found(format!(
+                        "No tag with name: {key} in run with id {id}"
+                    )));
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    scope: &Scope,
+    create: CreateRun,
+    now: Time,
+) -> Result<Run, TrackingError> {
+    let workspace = &scope.workspace;
+    if let Some(id) = create.id {
+        let known = tx.query_opt(
+            "SELECT 1 FROM run WHERE workspace_id = ?1 AND id = ?2",
+            params![workspace, id],
+        )?;
+        if known.is_some() {
+            return by_id(tx, workspace, id);
+        }
+    }
+    let id = create.id.unwrap_or_else(RunId::new);
+    let experiment = match create.experiment {
+        ExperimentRef::Id(id) => id,
+        ExperimentRef::Name(name) => match experiments::by_name(tx, workspace, &name)? {
+            Some(experiment) => experiment.id,
+            None => {
+                let made = CreateExperiment {
+                    name,
+                    ..CreateExperiment::default()
+                };
+                experiments::insert(tx, scope, &made, now)?.id
+            }
+        },
+    };
+    let (experiment, location) = active_experiment(tx, workspace, experiment)?;
+    let user = create
+        .user
+        .unwrap_or_else(|| scope.principal.name.to_string());
+    let artifact_uri = format!("{}/{id}/artifacts", location.trim_end_matches('/'));
+    let key: i64 = tx
+        .query_one(
+            "INSERT INTO run (workspace_id, id, experiment, name, user_id, status, start_at, artifact_uri, stage, received_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10) RETURNING key",
+            params![
+                workspace,
+                id,
+                experiment,
+                create.name.unwrap_or_default(),
+                user,
+                RunStatus::Running.as_str(),
+                whole_ms(create.start_time.unwrap_or(now)),
+                artifact_uri,
+                now,
+                scope.principal.name.as_ref()
+            ],
+        )?
+        .get(0)?;
+    for tag in &create.tags {
+        set_tag(tx, key, tag)?;
+    }
+    by_id(tx, workspace, id)
+}
+
+/// Sets a tag, and the name that is one.
+pub(crate) fn set_tag(
+    tx: &mut Tx<'_>,
+    run: i64,
+    tag: &(String, String),
+) -> Result<(), TrackingError> {
+    tx.execute(
+        "INSERT INTO tag (run, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
+        params![run, &tag.0, &tag.1],
+    )?;
+    if tag.0 == RUN_NAME {
+        tx.execute(
+            "UPDATE run SET name = ?2 WHERE key = ?1",
+            params![run, &tag.1],
+        )?;
+    }
+    Ok(())
+}
+
+pub(crate) fn by_id(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    id: RunId,
+) -> Result<Run, TrackingError> {
+    let rows = tx.query(
+        &format!(
+            "SELECT {} FROM run r JOIN experiment e ON e.key = r.experiment WHERE r.workspace_id = ?1 AND r.id = ?2",
+            run_rows::COLUMNS
+        ),
+        params![workspace, id],
+    )?;
+    run_rows::read(tx, &rows)?
+        .pop()
+        .ok_or_else(|| TrackingError::not_found(format!("Run with id={id} not found")))
+}

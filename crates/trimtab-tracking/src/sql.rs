@@ -1,0 +1,59 @@
+//! The tables.
+
+use trimtab_db::Migration;
+
+/// The tables of this crate. Rows below an experiment or a run carry its integer key, which belongs to one workspace.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    service: "tracking",
+    number: 1,
+    sql: "CREATE TABLE experiment (key SERIAL_KEY, workspace_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, artifact_location TEXT NOT NULL, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id), UNIQUE (workspace_id, name));
+CREATE INDEX experiment_by_creation ON experiment (workspace_id, stage, created_at, id);
+CREATE TABLE experiment_tag (experiment BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (experiment, key)) CLUSTERED;
+CREATE TABLE run (key SERIAL_KEY, workspace_id TEXT NOT NULL, id TEXT NOT NULL, experiment BIGINT NOT NULL, name TEXT NOT NULL, user_id TEXT NOT NULL, status TEXT NOT NULL, start_at BIGINT NOT NULL, end_at BIGINT, artifact_uri TEXT NOT NULL, stage BIGINT NOT NULL, deleted_at BIGINT, received_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id));
+CREATE INDEX run_by_start ON run (experiment, stage, start_at DESC, id);
+CREATE TABLE param (run BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, key)) CLUSTERED;
+CREATE TABLE tag (run BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, key)) CLUSTERED;
+CREATE TABLE metric_key (key SERIAL_KEY, experiment BIGINT NOT NULL, name TEXT NOT NULL, UNIQUE (experiment, name));
+CREATE TABLE metric (run BIGINT NOT NULL, key BIGINT NOT NULL, at_ms BIGINT NOT NULL, step BIGINT NOT NULL, class BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL, PRIMARY KEY (run, key, at_ms, step, class, value)) CLUSTERED;
+CREATE TABLE latest_metric (run BIGINT NOT NULL, key BIGINT NOT NULL, step BIGINT NOT NULL, at_ms BIGINT NOT NULL, class BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL, PRIMARY KEY (run, key)) CLUSTERED;
+CREATE INDEX latest_metric_by_value ON latest_metric (key, class, value, run);
+CREATE TABLE dataset (key SERIAL_KEY, experiment BIGINT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, source_type TEXT NOT NULL, source TEXT NOT NULL, schema_text TEXT, profile TEXT, UNIQUE (experiment, name, digest));
+CREATE TABLE run_dataset (run BIGINT NOT NULL, dataset BIGINT NOT NULL, context TEXT, tags TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (run, dataset)) CLUSTERED;
+CREATE INDEX run_dataset_by_dataset ON run_dataset (dataset, run);
+CREATE TABLE run_model (run BIGINT NOT NULL, role BIGINT NOT NULL, model TEXT NOT NULL, step BIGINT NOT NULL, PRIMARY KEY (run, role, model)) CLUSTERED;
+CREATE TABLE logged_model (key SERIAL_KEY, workspace_id TEXT NOT NULL, id TEXT NOT NULL, experiment BIGINT NOT NULL, name TEXT NOT NULL, artifact_uri TEXT NOT NULL, status BIGINT NOT NULL, status_message TEXT, model_type TEXT, source_run TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, stage BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id));
+CREATE INDEX logged_model_by_creation ON logged_model (experiment, stage, created_at DESC, id);
+CREATE INDEX logged_model_by_run ON logged_model (workspace_id, source_run);
+CREATE TABLE logged_model_param (model BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (model, key)) CLUSTERED;
+CREATE TABLE logged_model_tag (model BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (model, key)) CLUSTERED;
+CREATE TABLE logged_model_metric (model BIGINT NOT NULL, key TEXT NOT NULL, dataset_name TEXT NOT NULL, dataset_digest TEXT NOT NULL, run TEXT NOT NULL, step BIGINT NOT NULL, at_ms BIGINT NOT NULL, class BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL, PRIMARY KEY (model, key, dataset_name, dataset_digest, run)) CLUSTERED;
+CREATE TABLE artifact (workspace_id TEXT NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL, size BIGINT NOT NULL, created_at BIGINT NOT NULL, created_by TEXT NOT NULL, PRIMARY KEY (workspace_id, path)) CLUSTERED;
+",
+}];
+
+/// How a metric's value is kept: `(class, value)`, so that rows order as -infinity, finite, infinity, NaN.
+pub(crate) fn split(value: f64) -> (i64, f64) {
+    if value.is_nan() {
+        (NAN, 0.0)
+    } else if value == f64::INFINITY {
+        (1, 0.0)
+    } else if value == f64::NEG_INFINITY {
+        (-1, 0.0)
+    } else {
+        // Zero has two signs that compare equal: one of them is kept.
+        (0, if value == 0.0 { 0.0 } else { value })
+    }
+}
+
+/// The class of NaN.
+pub(crate) const NAN: i64 = 2;
+
+/// The value of a class and a stored value.
+pub(crate) fn join(class: i64, value: f64) -> f64 {
+    match class {
+        NAN => f64::NAN,
+        1 => f64::INFINITY,
+        -1 => f64::NEG_INFINITY,
+        _ => value,
+    }
+}
