@@ -1,0 +1,258 @@
+//! What happens by itself: monitors judge, alerts start plans, plans go on, rollouts move. Under the system clock a
+//! task ticks; under the replay clock [`Loop::advance`] does, and answers when all work due by then is done.
+
+use std::time::Duration as StdDuration;
+
+use trimtab_data::Quarantine;
+use trimtab_monitor::{Alert, AlertKind, Severity};
+use trimtab_telemetry::Tasks;
+use trimtab_types::{Duration, Scope, Time, WorkspaceId};
+
+use crate::{
+    Admission, Autonomy, Cause, DecisionKind, Loop, LoopError, PlanGiven, admit, error::service,
+    sql,
+};
+
+/// How often the live loop looks, when nothing wakes it sooner.
+const TICK: StdDuration = StdDuration::from_secs(5);
+/// How long the controller's lease lasts without renewal.
+const LEASE_MS: i64 = 60_000;
+/// The replay clock stops at every multiple of this on its way, so that windows are judged as they close.
+const STRIDE: Duration = Duration::from_days(1);
+
+impl Loop {
+    /// Ticks until the process shuts down.
+    pub async fn run(self, tasks: Tasks) {
+        let mut changes = self.0.db.outbox_changes();
+        while !tasks.is_cancelled() {
+            if let Err(error) = self.tick().await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the loop's tick failed; it is tried again"
+                );
+            }
+            tokio::select! {
+                () = tasks.cancelled() => break,
+                () = tokio::time::sleep(TICK) => {}
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    // Let a burst of messages pass before looking again.
+                    tokio::time::sleep(StdDuration::from_millis(200)).await;
+                }
+            }
+        }
+    }
+
+    /// Moves the replay clock forward and answers, with where it stands, when all work due by then is done.
+    pub async fn advance(&self, to: Time) -> Result<Time, LoopError> {
+        loop {
+            let now = self.0.clock.now();
+            let next = to.min(now.floor(STRIDE) + STRIDE);
+            self.0.clock.advance_to(next)?;
+            self.tick().await?;
+            if next == to {
+                return Ok(to);
+            }
+        }
+    }
+
+    /// Does all work that is due in every workspace. A failure in one workspace does not stop the others.
+    pub async fn tick(&self) -> Result<(), LoopError> {
+        let _one_at_a_time = self.0.ticking.lock().await;
+        let Some(lease) = self
+            .0
+            .db
+            .acquire_lease("loop", &self.0.holder, LEASE_MS)
+            .await?
+        else {
+            return Ok(());
+        };
+        *self.0.lease.write().await = Some(lease);
+        let services = &self.0.services;
+        services
+            .serving
+            .drain()
+            .await
+            .map_err(service("serving", "drain mirrored requests"))?;
+        services
+            .events
+            .flush()
+            .await
+            .map_err(service("events", "flush the event log"))?;
+        let workspaces = self
+            .0
+            .db
+            .read(|tx| Ok::<_, LoopError>(sql::workspaces(tx)?))
+            .await?;
+        let mut first_failure = None;
+        for workspace in workspaces {
+            if let Err(error) = self.tick_workspace(&workspace).await {
+                tracing::error!(%workspace, error = &error as &dyn std::error::Error, "the loop could not go on");
+                first_failure.get_or_insert(error);
+            }
+        }
+        first_failure.map_or(Ok(()), Err)
+    }
+
+    async fn tick_workspace(&self, workspace: &WorkspaceId) -> Result<(), LoopError> {
+        let scope = Scope::controller(workspace.clone());
+        let monitors = &self.0.services.monitors;
+        monitors
+            .judge_due(workspace)
+            .await
+            .map_err(service("monitor", "judge the windows that are due"))?;
+        let alerts = monitors
+            .alerts(&scope, None, false, 200)
+            .await
+            .map_err(service("monitor", "read alerts"))?;
+        for alert in &alerts {
+            self.see(&scope, alert).await?;
+        }
+        self.go_on(&scope).await?;
+        let open: Vec<&Alert> = alerts
+            .iter()
+            .filter(|alert| alert.closed_at.is_none())
+            .collect();
+        if self.start_due(&scope, &open).await? {
+            self.go_on(&scope).await?;
+        }
+        Ok(())
+    }
+
+    async fn go_on(&self, scope: &Scope) -> Result<(), LoopError> {
+        let workspace = scope.workspace.clone();
+        let open = self
+            .0
+            .db
+            .read(move |tx| Ok::<_, LoopError>(sql::open_plans(tx, &workspace)?))
+            .await?;
+        for mut plan in open {
+            self.carry_on(scope, &mut plan).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of a new alert once, and keeps the quarantine of broken data as wide as the alert.
+    async fn see(&self, scope: &Scope, alert: &Alert) -> Result<(), LoopError> {
+        let evidence = serde_json::json!({
+            "kind": alert.kind, "columns": alert.columns, "from": alert.from, "to": alert.to, "evidence": alert.evidence,
+        });
+        let object = ("alert", alert.id.to_string());
+        let decision = self.decision(
+            scope,
+            &alert.endpoint,
+            DecisionKind::Alert,
+            alert.cause.clone(),
+            object,
+            evidence,
+        );
+        let id = alert.id.to_string();
+        self.store(scope, move |tx, workspace| {
+            if sql::see_alert(tx, workspace, &id)? {
+                sql::add_decision(tx, workspace, &decision)?;
+            }
+            Ok(())
+        })
+        .await?;
+        if alert.kind == AlertKind::Checks && alert.severity == Severity::Error {
+            let width = alert.window;
+            let quarantine = Quarantine {
+                endpoint: alert.endpoint.clone(),
+                from: alert.from - width,
+                to: alert.to,
+                columns: alert.columns.clone(),
+                cause: alert.cause.clone(),
+                alert: Some(alert.id),
+                at: self.0.clock.now(),
+            };
+            self.quarantine(scope, quarantine).await?;
+        }
+        Ok(())
+    }
+
+    /// Quarantines rows unless what is quarantined already covers them.
+    pub(crate) async fn quarantine(
+        &self,
+        scope: &Scope,
+        wanted: Quarantine,
+    ) -> Result<(), LoopError> {
+        let data = &self.0.services.data;
+        let attempt = "quarantine rows";
+        let standing = data
+            .quarantines(scope, &wanted.endpoint)
+            .await
+            .map_err(service("data", attempt))?;
+        if standing
+            .iter()
+            .any(|old| old.from <= wanted.from && wanted.to <= old.to)
+        {
+            return Ok(());
+        }
+        let text = format!(
+            "rows from {} to {} are not learned from: {}",
+            wanted.from, wanted.to, wanted.cause
+        );
+        let object = ("endpoint", wanted.endpoint.to_string());
+        let evidence =
+            serde_json::json!({ "from": wanted.from, "to": wanted.to, "columns": wanted.columns });
+        let decision = self.decision(
+            scope,
+            &wanted.endpoint,
+            DecisionKind::Quarantine,
+            text,
+            object,
+            evidence,
+        );
+        data.quarantine(scope, wanted)
+            .await
+            .map_err(service("data", attempt))?;
+        self.store(scope, move |tx, workspace| {
+            sql::add_decision(tx, workspace, &decision)
+        })
+        .await
+    }
+
+    /// Starts the plans that open alerts ask for and the trigger's policy admits; answers whether any was.
+    async fn start_due(&self, scope: &Scope, open: &[&Alert]) -> Result<bool, LoopError> {
+        let mut is_any_started = false;
+        for spec in self.triggers(scope).await? {
+            let causes: Vec<&&Alert> = open
+                .iter()
+                .filter(|alert| {
+                    // Broken data is not learned from: a failed check quarantines, it does not retrain.
+                    spec.monitor.as_ref() == Some(&alert.monitor) && alert.kind != AlertKind::Checks
+                })
+                .collect();
+            if causes.is_empty() {
+                continue;
+            }
+            if self.policy(scope, &spec.endpoint).await?.autonomy == Autonomy::Observe {
+                continue;
+            }
+            let history = self.history(scope, &spec).await?;
+            if admit(&spec, &history, self.0.clock.now()) != Admission::Start {
+                continue;
+            }
+            let cause = Cause::Alerts {
+                alerts: causes.iter().map(|alert| alert.id).collect(),
+                text: causes
+                    .iter()
+                    .map(|alert| alert.cause.as_str())
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            };
+            self.write_plan(
+                scope,
+                Some(spec.name),
+                spec.endpoint,
+                cause,
+                PlanGiven::default(),
+            )
+            .await?;
+            is_any_started = true;
+        }
+        Ok(is_any_started)
+    }
+}

@@ -1,0 +1,196 @@
+//! The history that is played: one table, sorted by time and id, checked before anything starts.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use arrow::{
+    array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray},
+    compute::{cast, concat_batches, lexsort_to_indices, take, SortColumn},
+    datatypes::{DataType, TimeUnit},
+};
+use trimtab_types::Time;
+
+/// A history, sorted by (time, id).
+#[derive(Debug)]
+pub(crate) struct History {
+    /// Every column as it came.
+    pub(crate) table: RecordBatch,
+    /// When each row happened.
+    pub(crate) times: Vec<Time>,
+    /// The id of each row; unique.
+    pub(crate) ids: StringArray,
+    /// The outcome of each row; null where it never came.
+    pub(crate) labels: Float64Array,
+}
+
+/// Which columns are what.
+#[derive(Debug, Clone)]
+pub(crate) struct HistoryColumns<'a> {
+    /// The time column.
+    pub(crate) time: &'a str,
+    /// The id column.
+    pub(crate) id: &'a str,
+    /// The label column.
+    pub(crate) label: &'a str,
+}
+
+impl History {
+    /// Reads and checks a table. Ties in time are ordered by id; gaps are fine; wrong types, missing columns,
+    /// null times or ids and repeated ids are refused by name.
+    pub(crate) fn read(path: &Path, columns: &HistoryColumns<'_>) -> anyhow::Result<Self> {
+        let batches = trimtab_table::read(path, &trimtab_table::ReadOptions::default())
+            .with_context(|| format!("cannot read the history {}", path.display()))?;
+        let Some(first) = batches.first() else { bail!("the history {} has no rows", path.display()) };
+        let table = concat_batches(&first.schema(), &batches).context("the history's batches do not agree")?;
+        if table.num_rows() == 0 {
+            bail!("the history {} has no rows", path.display());
+        }
+        let times = time_column(&table, columns.time)?;
+        let ids = cast(column(&table, columns.id)?, &DataType::Utf8)
+            .with_context(|| format!("column `{}` cannot be read as text", columns.id))?;
+        no_nulls(&ids, columns.id)?;
+        let order = lexsort_to_indices(
+            &[
+                SortColumn { values: times, options: None },
+                SortColumn { values: ids, options: None },
+            ],
+            None,
+        )?;
+        let sorted: Vec<ArrayRef> =
+            table.columns().iter().map(|values| take(values, &order, None)).collect::<Result<_, _>>()?;
+        let table = RecordBatch::try_new(table.schema(), sorted)?;
+        let times = time_column(&table, columns.time)?
+            .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
+            .values()
+            .iter()
+            .map(|micros| Time::from_micros(*micros))
+            .collect();
+        let ids = cast(column(&table, columns.id)?, &DataType::Utf8)?.as_string::<i32>().clone();
+        let mut seen = std::collections::HashSet::with_capacity(ids.len());
+        if let Some(twice) = ids.iter().flatten().find(|id| !seen.insert(*id)) {
+            bail!("id `{twice}` stands in column `{}` more than once; ids must be unique", columns.id);
+        }
+        let labels = cast(column(&table, columns.label)?, &DataType::Float64)
+            .with_context(|| format!("column `{}` is not a number", columns.label))?;
+        let labels = labels.as_primitive::<arrow::datatypes::Float64Type>().clone();
+        if labels.null_count() == labels.len() {
+            bail!("column `{}` holds no label at all", columns.label);
+        }
+        Ok(Self { table, times, ids, labels })
+    }
+
+    /// The rows.
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The rows before a time.
+    pub(crate) fn before(self, time: Time) -> Self {
+        let end = self.index_at(time);
+        Self {
+            table: self.table.slice(0, end),
+            times: self.times[..end].to_vec(),
+            ids: self.ids.slice(0, end),
+            labels: self.labels.slice(0, end),
+        }
+    }
+
+    /// The first and the last time.
+    pub(crate) fn span(&self) -> (Time, Time) {
+        match (self.times.first(), self.times.last()) {
+            (Some(first), Some(last)) => (*first, *last),
+            _ => (Time::MIN, Time::MIN),
+        }
+    }
+
+    /// The index of the first row at or after a time.
+    pub(crate) fn index_at(&self, time: Time) -> usize {
+        self.times.partition_point(|row| *row < time)
+    }
+
+    /// Consecutive rows from `start` that share one time, at most `most`.
+    pub(crate) fn group(&self, start: usize, most: usize) -> std::ops::Range<usize> {
+        let time = self.times[start];
+        let same = self.times[start..].iter().take(most).take_while(|row| **row == time).count();
+        start..start + same
+    }
+}
+
+fn column<'t>(table: &'t RecordBatch, name: &str) -> anyhow::Result<&'t ArrayRef> {
+    table.column_by_name(name).with_context(|| {
+        let schema = table.schema();
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        format!("the history has no column `{name}`; it has {}", names.join(", "))
+    })
+}
+
+fn no_nulls(values: &ArrayRef, name: &str) -> anyhow::Result<()> {
+    match (0..values.len()).find(|row| values.is_null(*row)) {
+        Some(row) => bail!("column `{name}` is empty in row {row}"),
+        None => Ok(()),
+    }
+}
+
+fn time_column(table: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
+    let values = column(table, name)?;
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let times = match values.data_type() {
+        DataType::Timestamp(_, None) => {
+            // A time without a zone is taken as UTC.
+            cast(&cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &micros)?
+        }
+        DataType::Timestamp(_, Some(_)) | DataType::Date32 | DataType::Date64 => cast(values, &micros)?,
+        DataType::Utf8 | DataType::LargeUtf8 => {
+            let texts = cast(values, &DataType::Utf8)?;
+            let parsed: Vec<Option<i64>> = texts
+                .as_string::<i32>()
+                .iter()
+                .map(|text| text.map(|text| text.parse::<Time>().map(Time::as_micros)).transpose())
+                .collect::<Result<_, _>>()
+                .with_context(|| format!("column `{name}` does not hold times"))?;
+            let times = arrow::array::TimestampMicrosecondArray::from(parsed).with_timezone("UTC");
+            std::sync::Arc::new(times)
+        }
+        other => bail!(
+            "column `{name}` holds {other}, not times; give timestamps, dates or RFC 3339 text"
+        ),
+    };
+    no_nulls(&times, name)?;
+    Ok(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(csv: &str) -> anyhow::Result<History> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        std::fs::write(&path, csv).unwrap();
+        History::read(&path, &HistoryColumns { time: "t", id: "id", label: "y" })
+    }
+
+    #[test]
+    fn rows_are_sorted_and_ties_are_grouped_by_time() {
+        let history = read("t,id,y\n2013-01-02T00:00:00Z,c,1\n2013-01-01T00:00:00Z,b,0\n2013-01-01T00:00:00Z,a,\n").unwrap();
+        let ids: Vec<_> = history.ids.iter().flatten().collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+        assert_eq!((history.group(0, 64), history.group(0, 1)), (0..2, 0..1));
+        assert_eq!(history.index_at("2013-01-02".parse().unwrap()), 2);
+        assert!(history.labels.is_null(0));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (csv, why) in [
+            ("t,id,y\n", "no rows"),
+            ("t,id,z\n2013-01-01T00:00:00Z,a,1\n", "no column `y`"),
+            ("t,id,y\n17.5,a,1\n", "not times"),
+            ("t,id,y\n2013-01-01T00:00:00Z,a,1\n2013-01-02T00:00:00Z,a,1\n", "more than once"),
+            ("t,id,y\n2013-01-01T00:00:00Z,,1\n2013-01-01T00:00:00Z,b,1\n", "is empty in row"),
+        ] {
+            let error = format!("{:#}", read(csv).unwrap_err());
+            assert!(error.contains(why), "{csv}: {error}");
+        }
+    }
+}
