@@ -23,11 +23,11 @@ pub(crate) enum For {
 }
 
 pub(crate) fn run(place: &Workplace, purpose: For) -> Result<()> {
-    let mut missing = missing(purpose);
+    let mut missing = missing(place, purpose);
     let packages: Vec<&str> = missing.iter().filter_map(|one| one.package).collect();
     if !packages.is_empty() && apt::is_usable() {
         apt::install(&packages)?;
-        missing = self::missing(purpose);
+        missing = self::missing(place, purpose);
     }
     if !missing.is_empty() {
         bail!("{}", list(&missing));
@@ -36,7 +36,7 @@ pub(crate) fn run(place: &Workplace, purpose: For) -> Result<()> {
     ui::install(place)
 }
 
-fn missing(purpose: For) -> Vec<Missing> {
+fn missing(place: &Workplace, purpose: For) -> Vec<Missing> {
     let mut results = vec![
         tools::program(&["git"], "install git (Debian: `apt-get install git`)"),
         tools::program(&["make"], "install make (Debian: `apt-get install make`)"),
@@ -47,6 +47,7 @@ fn missing(purpose: For) -> Vec<Missing> {
         tools::node(),
         tools::program(&["npm"], "install npm, which comes with Node.js"),
         tools::python(),
+        tools::uv_or_pip(place),
     ];
     if purpose == For::Everything {
         results.push(tools::chromium());

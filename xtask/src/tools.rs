@@ -126,6 +126,25 @@ pub(crate) fn uv(place: &Workplace) -> Option<PathBuf> {
     shell::which("uv").filter(|uv| shell::capture(Command::new(uv).arg("--version")).is_ok())
 }
 
+/// `uv`, or the pip that brings it.
+pub(crate) fn uv_or_pip(place: &Workplace) -> Result<PathBuf, Missing> {
+    if let Some(uv) = uv(place) {
+        return Ok(uv);
+    }
+    // Without a Python that is what is told.
+    let Ok(python) = python() else {
+        return Ok(PathBuf::new());
+    };
+    match shell::capture(Command::new(&python).args(["-m", "pip", "--version"])) {
+        Ok(_) => Ok(python),
+        Err(_) => Err(Missing {
+            what: format!("pip of {}", python.display()),
+            package: Some("python3-pip"),
+            how: "install pip (Debian: `apt-get install python3-pip`), or uv itself",
+        }),
+    }
+}
+
 /// Whether `cargo nextest` is there; else tests run under `cargo test`.
 pub(crate) fn has_nextest() -> bool {
     shell::which("cargo-nextest").is_some()
