@@ -15,6 +15,8 @@ use crate::{columns, metrics::ServingMetrics, route::Arm, score::ScoreRule};
 const QUEUE: usize = 4_096;
 /// Bytes of inputs that may wait; wide inputs fill it before the queue is full.
 const QUEUE_BYTES: usize = 256 << 20;
+/// How often an event is offered under the replay clock; others fill the queue at the same time.
+const ATTEMPTS: u32 = 16;
 /// Comparisons that one trip to a blocking thread makes.
 const AT_ONCE: usize = 64;
 
@@ -194,13 +196,17 @@ async fn record(events: &EventLog, metrics: &ServingMetrics, waits: bool, event:
         }
         return;
     }
-    while !events.log_prediction(event.clone()) {
-        if let Err(error) = events.flush().await {
-            tracing::error!(error = &error as &dyn std::error::Error, "an event is lost");
-            metrics.events_dropped.inc();
+    // A flush empties the queue, so that a second refusal is no matter of speed.
+    for _ in 0..ATTEMPTS {
+        if events.log_prediction(event.clone()) {
             return;
         }
+        if let Err(error) = events.flush().await {
+            tracing::error!(error = chain(&error), "the event log does not write");
+            break;
+        }
     }
+    metrics.events_dropped.inc();
 }
 
 #[derive(Debug)]

@@ -37,7 +37,7 @@ pub(super) fn candidates() -> Candidates {
     let mut seen: Vec<PathBuf> = Vec::new();
     for (origin, prefix) in prefixes() {
         let Some(prefix) = prefix else {
-            found.looked_at.push(format!("{origin} (not set)"));
+            found.looked_at.push(format!("{origin} (there is none)"));
             continue;
         };
         if seen.contains(&prefix) {
@@ -72,7 +72,10 @@ fn prefixes() -> Vec<(&'static str, Option<PathBuf>)> {
             "the environment VIRTUAL_ENV",
             env::var_os("VIRTUAL_ENV").map(PathBuf::from),
         ),
-        ("the environment", Some(PathBuf::from(".venv"))),
+        (
+            "the folder .venv here or above",
+            env::current_dir().ok().and_then(|here| venv_above(&here)),
+        ),
     ];
     // `pip install trimtab[onnx]` puts this binary and the wheel into one environment.
     if let Some(prefix) = env::current_exe().ok().as_deref().and_then(of_python) {
@@ -85,6 +88,12 @@ fn prefixes() -> Vec<(&'static str, Option<PathBuf>)> {
         }
     }
     prefixes
+}
+
+fn venv_above(here: &Path) -> Option<PathBuf> {
+    here.ancestors()
+        .map(|folder| folder.join(".venv"))
+        .find(|venv| venv.is_dir())
 }
 
 fn pythons_on_path() -> Vec<PathBuf> {
