@@ -7,10 +7,12 @@
 
 mod check;
 mod error;
+mod events;
 mod model;
 mod profile;
 mod service;
 mod sql;
+mod table;
 
 pub use check::{CheckKind, CheckReport, CheckResult, Severity};
 pub use error::DataError;

@@ -23,7 +23,7 @@ pub fn parquet_bytes(batches: &[RecordBatch]) -> Result<Vec<u8>, TableError> {
 
 /// Writes a Parquet file: temporary name, sync, rename.
 pub fn write_parquet(path: &Path, batches: &[RecordBatch]) -> Result<(), TableError> {
-    atomically(path, &encode_parquet(path, batches)?)
+    write_bytes(path, &encode_parquet(path, batches)?)
 }
 
 /// Writes a CSV file with a header line: temporary name, sync, rename.
@@ -40,7 +40,7 @@ pub fn write_csv(path: &Path, batches: &[RecordBatch]) -> Result<(), TableError>
         })?;
     }
     drop(writer);
-    atomically(path, &bytes)
+    write_bytes(path, &bytes)
 }
 
 fn schema_of(path: &Path, batches: &[RecordBatch]) -> Result<SchemaRef, TableError> {
@@ -81,7 +81,8 @@ fn encode_parquet(path: &Path, batches: &[RecordBatch]) -> Result<Vec<u8>, Table
     Ok(bytes)
 }
 
-fn atomically(path: &Path, bytes: &[u8]) -> Result<(), TableError> {
+/// Writes a file whole: temporary name, sync, rename.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), TableError> {
     let error = |action| {
         let path = path.to_owned();
         move |source| TableError::File {
