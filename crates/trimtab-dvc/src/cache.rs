@@ -215,7 +215,7 @@ impl Cache {
 }
 
 /// Removes a file, link or folder, if it is there.
-pub(crate) fn remove(path: &Path) -> Result<(), DvcError> {
+pub fn remove(path: &Path) -> Result<(), DvcError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),

@@ -14,7 +14,7 @@ mod pipeline;
 mod run_cache;
 mod yaml;
 
-pub use cache::{Cache, LinkType, write_atomically};
+pub use cache::{Cache, LinkType, remove, write_atomically};
 pub use changed::{Reason, Snapshot};
 pub use error::DvcError;
 pub use graph::Graph;

@@ -210,6 +210,14 @@ impl Lock {
             .and_then(|(_, value)| LockedStage::parse(value))
     }
 
+    /// What the lock says of every stage, in its order.
+    pub fn stages(&self) -> Vec<LockedStage> {
+        self.stages
+            .iter()
+            .filter_map(|(_, value)| LockedStage::parse(value))
+            .collect()
+    }
+
     /// Notes what a stage used and made: in its place, or at the end when it is new.
     pub fn set(&mut self, name: &str, stage: &LockedStage) {
         match self

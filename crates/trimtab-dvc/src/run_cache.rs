@@ -29,7 +29,7 @@ impl<'c> RunCache<'c> {
 
     /// Whether DVC would keep such a stage: it must have a command, deps (parameters count) and outs, and nothing of
     /// it may outlive a run.
-    fn applies(stage: &Stage) -> bool {
+    pub fn applies(stage: &Stage) -> bool {
         let has_deps = !stage.deps.is_empty() || !stage.params.is_empty();
         has_deps
             && !stage.outs.is_empty()
