@@ -14,7 +14,8 @@ RUN cp target/release/trimtab /image/usr/local/bin/trimtab
 RUN cp /onnxruntime/onnxruntime/capi/libonnxruntime.so.* /image/usr/local/lib/libonnxruntime.so
 
 FROM debian:bookworm-slim
-COPY --from=build --chown=10001:10001 /image/ /
+COPY --from=build /image/usr/local/ /usr/local/
+COPY --from=build --chown=10001:10001 /image/data/ /data/
 ENV HOME=/data ORT_DYLIB_PATH=/usr/local/lib/libonnxruntime.so
 USER 10001:10001
 WORKDIR /data
