@@ -6,6 +6,8 @@ import { stream } from "./stream.svelte";
 
 const POLL_MS = 5_000;
 const POLL_WITH_STREAM_MS = 20_000;
+/** After a failure; it doubles with each in a row. */
+const FIRST_RETRY_MS = 1_500;
 /** A busy server may send many events a second; a page asks at most this often. */
 const LEAST_GAP_MS = 1_200;
 
@@ -83,7 +85,7 @@ export class Live<T> {
       this.#failures += 1;
     }
     this.loading = false;
-    const base = stream.state === "live" ? POLL_WITH_STREAM_MS : POLL_MS;
+    const base = this.#failures > 0 ? FIRST_RETRY_MS : stream.state === "live" ? POLL_WITH_STREAM_MS : POLL_MS;
     // Hidden pages wait for their tab to be seen again; a page without answer backs off.
     if (!document.hidden) this.#plan(backoff(base, this.#failures, Math.random()));
   }
