@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Cache, DvcError, LockedStage, Stage, Value, emit, write_atomically, yaml::load};
+use crate::{Cache, DvcError, LockedStage, OutKind, Stage, Value, emit, write_atomically, yaml::load};
 
 /// The run cache of a cache.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ impl<'c> RunCache<'c> {
             .join(key)
     }
 
-    /// Whether DVC would keep such a stage: it must have a command, deps (parameters count) and outs, and nothing of
-    /// it may outlive a run.
+    /// Whether runs of such a stage can be told apart by what went in: it must have deps (parameters count) and outs,
+    /// and nothing of it may outlive a run.
     pub fn applies(stage: &Stage) -> bool {
         let has_deps = !stage.deps.is_empty() || !stage.params.is_empty();
         has_deps
@@ -37,9 +37,15 @@ impl<'c> RunCache<'c> {
             && stage.outs.iter().all(|out| !out.is_persistent)
     }
 
+    /// Whether DVC keeps the runs of such a stage: all that it makes must be in the cache, but for metrics and plots,
+    /// whose content is then kept for this alone.
+    pub fn keeps(stage: &Stage) -> bool {
+        Self::applies(stage) && stage.outs.iter().all(|out| out.is_cached || out.kind != OutKind::Out)
+    }
+
     /// Notes a run. Its outputs must be in the cache already, those that are not `cache: true` too.
     pub fn save(&self, stage: &Stage, locked: &LockedStage) -> Result<(), DvcError> {
-        if !Self::applies(stage) {
+        if !Self::keeps(stage) {
             return Ok(());
         }
         let folder = self.folder(&key(locked));

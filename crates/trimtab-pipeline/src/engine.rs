@@ -301,8 +301,8 @@ impl Engine {
                 }
                 .into());
             }
-            // The run cache needs the content of outputs that are kept in git, too.
-            let is_kept = out.is_cached || RunCache::applies(stage);
+            // The run cache needs the content of metrics that are kept in git, too.
+            let is_kept = out.is_cached || RunCache::keeps(stage);
             let digest = if is_kept {
                 self.setting.cache.add(&place)?
             } else {
