@@ -36,8 +36,10 @@ pub struct ModelVersion {
     pub run_id: Option<RunId>,
     /// The logged model that it is.
     pub logged_model: Option<LoggedModelId>,
-    /// Where its files are: a URI that the artifact store resolves.
+    /// Where its files are, as whoever made it wrote it.
     pub source: String,
+    /// Where its files really are, where `source` names another version; see [`ModelVersion::files`].
+    pub storage: Option<String>,
     /// A link to its run, for people.
     pub run_link: Option<String>,
     /// What its makers say about it.
@@ -58,6 +60,13 @@ pub struct ModelVersion {
     pub updated_at: Time,
     /// Who made it.
     pub created_by: String,
+}
+
+impl ModelVersion {
+    /// The URI of its files, for the artifact store.
+    pub fn files(&self) -> &str {
+        self.storage.as_deref().unwrap_or(&self.source)
+    }
 }
 
 /// Whether a version can be used.
@@ -146,6 +155,8 @@ pub struct CreateVersion {
     pub model: String,
     /// Where its files are.
     pub source: String,
+    /// Where its files really are, where `source` names another version.
+    pub storage: Option<String>,
     /// The run that made it.
     pub run_id: Option<RunId>,
     /// The logged model that it is.

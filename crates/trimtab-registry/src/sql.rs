@@ -17,7 +17,7 @@ CREATE INDEX registered_model_by_update ON registered_model (workspace_id, updat
 CREATE TABLE model_version_number (workspace_id TEXT NOT NULL, model TEXT NOT NULL, last BIGINT NOT NULL, PRIMARY KEY (workspace_id, model));
 CREATE TABLE registered_model_tag (workspace_id TEXT NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (workspace_id, model, key));
 CREATE TABLE registered_model_alias (workspace_id TEXT NOT NULL, model TEXT NOT NULL, alias TEXT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (workspace_id, model, alias));
-CREATE TABLE model_version (workspace_id TEXT NOT NULL, model TEXT NOT NULL, version BIGINT NOT NULL, run_id TEXT, logged_model TEXT, source TEXT NOT NULL, run_link TEXT, description TEXT, status BIGINT NOT NULL, status_message TEXT, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, PRIMARY KEY (workspace_id, model, version));
+CREATE TABLE model_version (workspace_id TEXT NOT NULL, model TEXT NOT NULL, version BIGINT NOT NULL, run_id TEXT, logged_model TEXT, source TEXT NOT NULL, storage TEXT, run_link TEXT, description TEXT, status BIGINT NOT NULL, status_message TEXT, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, PRIMARY KEY (workspace_id, model, version));
 CREATE INDEX model_version_by_run ON model_version (workspace_id, run_id);
 CREATE INDEX model_version_by_logged_model ON model_version (workspace_id, logged_model);
 CREATE INDEX model_version_by_update ON model_version (workspace_id, updated_at);
@@ -28,7 +28,7 @@ CREATE INDEX lineage_edge_by_origin ON lineage_edge (workspace_id, to_kind, to_i
 }];
 
 /// The columns of `model_version` that [`version`] reads, in its order.
-pub(crate) const VERSION: &str = "v.model, v.version, v.run_id, v.logged_model, v.source, v.run_link, v.description, v.status, v.status_message, v.stage, v.created_at, v.updated_at, v.created_by";
+pub(crate) const VERSION: &str = "v.model, v.version, v.run_id, v.logged_model, v.source, v.run_link, v.description, v.status, v.status_message, v.stage, v.created_at, v.updated_at, v.created_by, v.storage";
 
 /// Reads a version, with its tags and aliases.
 pub(crate) fn version(
@@ -69,6 +69,7 @@ pub(crate) fn version(
         created_at: row.get(10)?,
         updated_at: row.get(11)?,
         created_by: row.get(12)?,
+        storage: row.get(13)?,
     })
 }
 

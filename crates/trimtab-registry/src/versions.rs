@@ -19,6 +19,9 @@ impl Registry {
     ) -> Result<ModelVersion, RegistryError> {
         validate::model_name(&version.model)?;
         validate::source(&version.source)?;
+        if let Some(storage) = &version.storage {
+            validate::source(storage)?;
+        }
         for (key, value) in &version.tags {
             validate::tag(key, value)?;
         }
@@ -36,8 +39,8 @@ impl Registry {
                     )?
                     .get(0)?;
                 tx.execute(
-                    "INSERT INTO model_version (workspace_id, model, version, run_id, logged_model, source, run_link, description, status, stage, created_at, updated_at, created_by)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12)",
+                    "INSERT INTO model_version (workspace_id, model, version, run_id, logged_model, source, run_link, description, status, stage, created_at, updated_at, created_by, storage)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13)",
                     params![
                         workspace,
                         model,
@@ -50,7 +53,8 @@ impl Registry {
                         VersionStatus::Ready.number(),
                         Stage::None.number(),
                         wall,
-                        scope.principal.name.as_ref()
+                        scope.principal.name.as_ref(),
+                        version.storage.clone()
                     ],
                 )?;
                 for (key, value) in &version.tags {

@@ -11,6 +11,8 @@ use crate::{
 };
 
 const RUN_NAME: &str = "mlflow.runName";
+const MODEL_HISTORY: &str = "mlflow.log-model.history";
+const MODEL_HISTORY_BYTES: usize = 1 << 20;
 
 fn whole_ms(time: Time) -> Time {
     Time::from_millis(time.as_millis())
@@ -167,6 +169,41 @@ impl Tracking {
             .write(Lane::Bulk, move |tx| {
                 let run = active_run(tx, &workspace, id)?;
                 set_tag(tx, run.key, &tag)
+            })
+            .await
+    }
+
+    /// Adds a description of a model to the run's history of logged models (the tag `mlflow.log-model.history`, which
+    /// holds a JSON list and is not cut).
+    pub async fn record_model(
+        &self,
+        scope: &Scope,
+        id: RunId,
+        model: serde_json::Value,
+    ) -> Result<(), TrackingError> {
+        let workspace = scope.workspace.clone();
+        self.db()
+            .write(Lane::Bulk, move |tx| {
+                let run = active_run(tx, &workspace, id)?;
+                let known = tx.query_opt(
+                    "SELECT value FROM tag WHERE run = ?1 AND key = ?2",
+                    params![run.key, MODEL_HISTORY],
+                )?;
+                let mut history: Vec<serde_json::Value> = match known {
+                    Some(row) => serde_json::from_str(&row.get::<String>(0)?).unwrap_or_default(),
+                    None => Vec::new(),
+                };
+                history.push(model);
+                let text = serde_json::Value::from(history).to_string();
+                if text.len() > MODEL_HISTORY_BYTES {
+                    return Err(TrackingError::invalid(
+                        "model_json",
+                        format!(
+                            "the run's history of models is full ({MODEL_HISTORY_BYTES} bytes)"
+                        ),
+                    ));
+                }
+                set_tag(tx, run.key, &(MODEL_HISTORY.to_owned(), text))
             })
             .await
     }
