@@ -367,7 +367,11 @@ impl<'de> Visitor<'de> for InputVisitor {
                     }
                     shape = Some(dims);
                 }
-                "parameters" => parameters = map.next_value::<Option<InputParameters>>()?,
+                "parameters" => {
+                    parameters = map
+                        .next_value::<Option<InputParameters>>()
+                        .map_err(|error| in_input(name.as_deref(), "parameters", error))?;
+                }
                 "data" => {
                     data = Some(match datatype {
                         Some(datatype) => {

@@ -1,0 +1,203 @@
+//! A server with models behind its endpoints.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt as _;
+use trimtab_access::{Access, AccessMode};
+use trimtab_db::{Migration, testing};
+use trimtab_edge::{HostPolicy, Routes, Shell};
+use trimtab_events::EventLog;
+use trimtab_infer::OnnxEngines;
+use trimtab_serving::{EndpointSpec, EventTimeSource, FetchError, ModelSource, Serving, Traffic};
+use trimtab_telemetry::{Metrics, Tasks};
+use trimtab_types::{Clock, ErrorCode, Name, Scope};
+
+const MIGRATIONS: &[&[Migration]] = &[
+    trimtab_access::MIGRATIONS,
+    trimtab_events::MIGRATIONS,
+    trimtab_serving::MIGRATIONS,
+];
+
+/// Every endpoint of the tests, and the model files of its versions.
+const ENDPOINTS: &[(&str, &[&str])] = &[
+    ("flights", &["flights_1.onnx", "flights_2.onnx"]),
+    ("types", &["types.onnx"]),
+    ("logarithm", &["logarithm.onnx"]),
+    ("matrix", &["zipmap_text.onnx"]),
+    ("reshape", &["reshape.onnx"]),
+];
+
+#[derive(Debug)]
+struct Models(PathBuf);
+
+#[async_trait]
+impl ModelSource for Models {
+    async fn fetch(&self, _: &Scope, model: &str, version: i64) -> Result<PathBuf, FetchError> {
+        let folder = self.0.join(model).join(version.to_string());
+        if folder.is_dir() {
+            Ok(folder)
+        } else {
+            Err(FetchError {
+                code: ErrorCode::NotFound,
+                message: "no such version".to_owned(),
+                hint: None,
+            })
+        }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) router: Router,
+    pub(crate) serving: Serving,
+    pub(crate) events: EventLog,
+    pub(crate) tasks: Tasks,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(crate) fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(trimtab_edge_oip::routes).await
+    }
+
+    pub(crate) async fn with(routes: impl FnOnce(Serving) -> Routes) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = testing::sqlite(MIGRATIONS).await.unwrap();
+        let (clock, tasks, metrics) = (Clock::system(), Tasks::new(), Metrics::default());
+        let events = EventLog::open(
+            &folder.path().join("events"),
+            db.clone(),
+            clock.clone(),
+            &tasks,
+        )
+        .await
+        .unwrap();
+        let serving = Serving::new(
+            db.clone(),
+            clock.clone(),
+            events.clone(),
+            Arc::new(Models(folder.path().join("models"))),
+            Arc::new(OnnxEngines::default()),
+            &metrics,
+            &tasks,
+        );
+        for (name, files) in ENDPOINTS {
+            endpoint(&serving, folder.path(), name, files).await;
+        }
+        let empty = EndpointSpec::new("empty".parse().unwrap(), "tests", "none");
+        serving
+            .apply(&Scope::local(), "tests", vec![empty])
+            .await
+            .unwrap();
+        let access = Access::open(db, clock, AccessMode::Tokens).await.unwrap();
+        let router = Shell::new(access, metrics, tasks.clone(), HostPolicy::default())
+            .mount(routes(serving.clone()))
+            .into_router()
+            .unwrap();
+        Self {
+            router,
+            serving,
+            events,
+            tasks,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: axum::body::to_bytes(body, usize::MAX).await.unwrap(),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, &[], Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, json: impl Into<Body>) -> Answer {
+        self.call("POST", path, &[("content-type", "application/json")], json)
+            .await
+    }
+}
+
+async fn endpoint(serving: &Serving, folder: &Path, name: &str, files: &[&str]) {
+    let scope = Scope::local();
+    let endpoint: Name = name.parse().unwrap();
+    let spec = EndpointSpec {
+        row_key: Some("flight_id".to_owned()),
+        event_time: EventTimeSource::Caller,
+        ..EndpointSpec::new(endpoint.clone(), "tests", name)
+    };
+    serving.apply(&scope, "tests", vec![spec]).await.unwrap();
+    for (at, file) in files.iter().enumerate() {
+        let version = i64::try_from(at).unwrap() + 1;
+        let place = folder.join("models").join(name).join(version.to_string());
+        fs::create_dir_all(&place).unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../trimtab-infer/tests/fixtures")
+            .join(file);
+        fs::copy(fixture, place.join("model.onnx")).unwrap();
+        let revision = serving
+            .add_revision(&scope, &endpoint, version)
+            .await
+            .unwrap();
+        if version == 1 {
+            let traffic = Traffic {
+                champion: Some(revision.id),
+                ..Traffic::default()
+            };
+            serving
+                .set_traffic(&scope, &endpoint, traffic)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+/// Two flights in V2 JSON; the second has an unknown carrier and no temperature.
+pub(crate) const FLIGHTS: &str = r#"{"id":"mine","inputs":[
+    {"name":"carrier","shape":[2,1],"datatype":"BYTES","data":["UA","ZZ"]},
+    {"name":"origin","shape":[2,1],"datatype":"BYTES","data":[["EWR"],["JFK"]]},
+    {"name":"distance","shape":[2,1],"datatype":"FP32","data":[500,1000.0]},
+    {"data":[10.0,"NaN"],"shape":[2,1],"name":"temp","datatype":"FP32"}]}"#;
