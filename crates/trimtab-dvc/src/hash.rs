@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fmt::Write as _,
     fs::{self, File},
     io::{self, Read, Write},
     os::unix::{
@@ -112,7 +113,8 @@ fn relpath_json(name: &OsString, out: &mut String) {
         let quoted = Value::text(chunk.valid()).python_json();
         out.push_str(&quoted[1..quoted.len() - 1]);
         for byte in chunk.invalid() {
-            out.push_str(&format!("\\udc{byte:02x}"));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\udc{byte:02x}");
         }
     }
     out.push('"');

@@ -5,7 +5,9 @@ use std::{fs, path::PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Cache, DvcError, LockedStage, OutKind, Stage, Value, emit, write_atomically, yaml::load};
+use crate::{
+    Cache, DvcError, LockedStage, OutKind, Stage, Value, emit, write_atomically, yaml::load,
+};
 
 /// The run cache of a cache.
 #[derive(Debug, Clone)]
@@ -40,7 +42,11 @@ impl<'c> RunCache<'c> {
     /// Whether DVC keeps the runs of such a stage: all that it makes must be in the cache, but for metrics and plots,
     /// whose content is then kept for this alone.
     pub fn keeps(stage: &Stage) -> bool {
-        Self::applies(stage) && stage.outs.iter().all(|out| out.is_cached || out.kind != OutKind::Out)
+        Self::applies(stage)
+            && stage
+                .outs
+                .iter()
+                .all(|out| out.is_cached || out.kind != OutKind::Out)
     }
 
     /// Notes a run. Its outputs must be in the cache already, those that are not `cache: true` too.

@@ -63,7 +63,7 @@ pub(crate) struct Engine {
 enum Decision {
     Skip(String),
     Run {
-        stage: Stage,
+        stage: Box<Stage>,
         snapshot: Box<Snapshot>,
         reason: Reason,
     },
@@ -216,7 +216,7 @@ impl Engine {
             }
         }
         Ok(Decision::Run {
-            stage: stage.clone(),
+            stage: Box::new(stage.clone()),
             snapshot: Box::new(snapshot),
             reason,
         })
@@ -347,7 +347,8 @@ pub(crate) fn explain(error: &(impl Coded + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
     match error.hint() {

@@ -60,8 +60,7 @@ async fn git(attempt: &str, folder: &Path, arguments: &[&str]) -> Result<String,
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said
         .lines()
-        .filter(|line| !line.trim().is_empty())
-        .next_back()
+        .rfind(|line| !line.trim().is_empty())
         .unwrap_or("no reason given");
     Err(failed(last.trim_start_matches("fatal: ").to_owned()))
 }

@@ -30,7 +30,7 @@ pub(crate) fn add(path: &Path) -> Result<(), PipelineError> {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    text.push_str(&format!("/{}\n", escaped(name)));
+    text.extend(["/", &escaped(name), "\n"]);
     write_atomically(&file, text.as_bytes())?;
     Ok(())
 }

@@ -131,7 +131,7 @@ async fn reproduce(
             progress(ReproEvent::Started {
                 stage: stage.to_owned(),
                 reason: reason.to_owned(),
-            })
+            });
         };
         let done = engine.stage(name, &options.cancel, &starting).await?;
         let result = StageResult {

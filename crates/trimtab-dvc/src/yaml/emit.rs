@@ -29,7 +29,7 @@ pub fn emit(value: &Value) -> String {
         Value::List(items) => emitter.list(items),
         Value::Null => emitter.out.push_str("null"),
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => {
-            emitter.scalar(value, false)
+            emitter.scalar(value, false);
         }
     }
     if !emitter.out.ends_with('\n') {

@@ -278,6 +278,8 @@ fn size(node: &Node) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
 
     fn value(text: &str) -> Value {
@@ -329,7 +331,7 @@ mod tests {
         let mut text = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n".to_owned();
         for level in 1..12 {
             let inner = vec![format!("*a{}", level - 1); 10].join(",");
-            text += &format!("a{level}: &a{level} [{inner}]\n");
+            writeln!(text, "a{level}: &a{level} [{inner}]").unwrap();
         }
         assert!(error(&text).contains("repeat too much"));
         assert!(error(&"[".repeat(5000)).contains("f.yaml:1"));

@@ -1,5 +1,7 @@
 //! Local jobs, with real processes.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
+
 use std::{fs, path::Path, time::Duration};
 
 use trimtab_exec::{
