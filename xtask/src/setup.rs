@@ -97,7 +97,14 @@ fn python_environment(place: &Workplace) -> Result<()> {
     shell::run_quietly(
         Command::new(&uv)
             .current_dir(&place.root)
-            .args(["pip", "sync", "--quiet", "--require-hashes", "--python"])
+            .args([
+                "pip",
+                "sync",
+                "--quiet",
+                "--compile-bytecode",
+                "--require-hashes",
+                "--python",
+            ])
             .arg(place.python())
             .arg(&requirements),
     )?;
