@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use arrow::{
     array::{Array, AsArray},
-    compute::{CastOptions, cast_with_options, concat_batches, sort_to_indices, take_record_batch},
+    compute::{cast, sort_to_indices, take_record_batch},
     datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
     record_batch::RecordBatch,
 };
 use bytes::Bytes;
-use trimtab_table::parquet_bytes;
+use trimtab_table::{parquet_bytes, unite};
 use trimtab_types::Time;
 
 use crate::{ColumnKind, DataError, Profile, profile};
@@ -53,7 +53,7 @@ impl Prepared {
                 column: twice.name().clone(),
             });
         }
-        let table = concat_batches(&schema, batches).map_err(arrow_error("unite"))?;
+        let table = unite(batches)?;
         if table.num_rows() == 0 {
             return Err(empty("rows"));
         }
@@ -116,12 +116,21 @@ fn times(name: &str, column: &str, table: &RecordBatch) -> Result<Vec<i64>, Data
             array.null_count()
         )));
     }
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
+    if kind == ColumnKind::Text {
+        let texts = cast(array, &DataType::Utf8).map_err(|e| error(e.to_string()))?;
+        let texts = texts.as_string::<i32>().iter().flatten();
+        let times = texts.map(|text| text.parse::<Time>().map(Time::as_micros));
+        return times
+            .collect::<Result<_, _>>()
+            .map_err(|e| error(e.to_string()));
+    }
+    // The zone is a way of printing: the values are moments whatever it says.
+    let zone = match array.data_type() {
+        DataType::Timestamp(_, zone) => zone.clone(),
+        _ => None,
     };
-    let wanted = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let cast = cast_with_options(array, &wanted, &strict).map_err(|e| error(e.to_string()))?;
+    let wanted = DataType::Timestamp(TimeUnit::Microsecond, zone);
+    let cast = cast(array, &wanted).map_err(|e| error(e.to_string()))?;
     Ok(cast
         .as_primitive::<TimestampMicrosecondType>()
         .values()

@@ -27,10 +27,8 @@ pub(crate) fn read(
         reason,
     };
     if let Err(error) = std::str::from_utf8(bytes) {
-        let line = 1 + bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count() as u64;
+        let before = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n');
+        let line = before.count() as u64;
         return Err(malformed(Some(line), "the text is not UTF-8".to_owned()));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);

@@ -101,10 +101,11 @@ impl Coded for TableError {
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 ErrorCode::NotFound
             }
-            Self::File { .. } | Self::Encode { .. } | Self::Schema { .. } => ErrorCode::Internal,
-            Self::UnknownFormat { .. } | Self::Malformed { .. } | Self::Empty { .. } => {
-                ErrorCode::invalid("table")
-            }
+            Self::File { .. } | Self::Encode { .. } => ErrorCode::Internal,
+            Self::UnknownFormat { .. }
+            | Self::Malformed { .. }
+            | Self::Empty { .. }
+            | Self::Schema { .. } => ErrorCode::invalid("table"),
             Self::MissingColumn { column, .. } | Self::ColumnType { column, .. } => {
                 ErrorCode::invalid(column.clone())
             }

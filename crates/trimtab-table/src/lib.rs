@@ -12,4 +12,4 @@ mod write;
 pub use column::{column_f64, column_text};
 pub use error::TableError;
 pub use read::{ReadOptions, TableFormat, read, read_bytes};
-pub use write::{parquet_bytes, write_bytes, write_csv, write_parquet};
+pub use write::{parquet_bytes, unite, write_bytes, write_csv, write_parquet};

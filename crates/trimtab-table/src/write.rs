@@ -7,7 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use arrow::{compute::concat_batches, datatypes::SchemaRef, record_batch::RecordBatch};
+use arrow::{
+    array::{Array, ArrayRef, make_array},
+    compute::concat_batches,
+    datatypes::{DataType, Field, Schema, SchemaRef},
+    error::ArrowError,
+    record_batch::RecordBatch,
+};
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, ZstdLevel},
@@ -33,7 +39,8 @@ pub fn write_csv(path: &Path, batches: &[RecordBatch]) -> Result<(), TableError>
         .with_header(true)
         .build(&mut bytes);
     for batch in batches {
-        writer.write(batch).map_err(|source| TableError::Encode {
+        let encoded = in_utc(batch).and_then(|batch| writer.write(&batch));
+        encoded.map_err(|source| TableError::Encode {
             path: path.to_owned(),
             format: "CSV",
             source: source.into(),
@@ -41,6 +48,57 @@ pub fn write_csv(path: &Path, batches: &[RecordBatch]) -> Result<(), TableError>
     }
     drop(writer);
     write_bytes(path, &bytes)
+}
+
+/// Times with the zone written as an offset: names of zones need a database of zones to be printed, and the values are
+/// in UTC whatever the name says.
+fn in_utc(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let mut fields: Vec<Field> = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        let (field, column) = match field.data_type() {
+            DataType::Timestamp(unit, Some(_)) => {
+                let kind = DataType::Timestamp(*unit, Some("+00:00".into()));
+                let data = column.to_data().into_builder().data_type(kind.clone());
+                (
+                    field.as_ref().clone().with_data_type(kind),
+                    make_array(data.build()?),
+                )
+            }
+            _ => (field.as_ref().clone(), Arc::clone(column)),
+        };
+        fields.push(field);
+        columns.push(column);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+/// The batches of one table as one; they must agree in the names and types of their columns.
+pub fn unite(batches: &[RecordBatch]) -> Result<RecordBatch, TableError> {
+    unite_as(Path::new("table"), batches)
+}
+
+fn unite_as(path: &Path, batches: &[RecordBatch]) -> Result<RecordBatch, TableError> {
+    let schema = schema_of(path, batches)?;
+    let error = |source| TableError::Schema {
+        path: path.to_owned(),
+        source,
+    };
+    let columns = |schema: &SchemaRef| -> Vec<(String, DataType)> {
+        let fields = schema.fields().iter();
+        fields
+            .map(|field| (field.name().clone(), field.data_type().clone()))
+            .collect()
+    };
+    let expected = columns(&schema);
+    for batch in batches {
+        if batch.schema_ref() != &schema && columns(batch.schema_ref()) != expected {
+            let found = batch.schema();
+            let text = format!("{schema} and {found}");
+            return Err(error(ArrowError::SchemaError(text)));
+        }
+    }
+    concat_batches(&schema, batches).map_err(error)
 }
 
 fn schema_of(path: &Path, batches: &[RecordBatch]) -> Result<SchemaRef, TableError> {
@@ -54,11 +112,7 @@ fn schema_of(path: &Path, batches: &[RecordBatch]) -> Result<SchemaRef, TableErr
 }
 
 fn encode_parquet(path: &Path, batches: &[RecordBatch]) -> Result<Vec<u8>, TableError> {
-    let schema = schema_of(path, batches)?;
-    let table = concat_batches(&schema, batches).map_err(|source| TableError::Schema {
-        path: path.to_owned(),
-        source,
-    })?;
+    let table = unite_as(path, batches)?;
     let encode = |source: parquet::errors::ParquetError| TableError::Encode {
         path: path.to_owned(),
         format: "Parquet",
@@ -70,7 +124,7 @@ fn encode_parquet(path: &Path, batches: &[RecordBatch]) -> Result<Vec<u8>, Table
         .build();
     let mut bytes = Vec::new();
     let mut writer =
-        ArrowWriter::try_new(&mut bytes, Arc::clone(&schema), Some(properties)).map_err(encode)?;
+        ArrowWriter::try_new(&mut bytes, table.schema(), Some(properties)).map_err(encode)?;
     let mut from = 0;
     while from < table.num_rows() {
         let rows = BATCH_ROWS.min(table.num_rows() - from);

@@ -70,8 +70,8 @@ pub(super) fn nulls(
     let share = window.null_share();
     let usual = reference.null_share();
     let unusual = (reference.null_peak * 2.0).max(usual + 6.0 * reference.null_spread) + 0.1;
-    // Without an order nothing is known of bursts.
-    let unusual = if is_ordered {
+    // Without an order nothing is known of bursts; only where there is no null at all there are none of them.
+    let unusual = if is_ordered || reference.nulls == 0 {
         unusual
     } else {
         unusual.max(0.5)

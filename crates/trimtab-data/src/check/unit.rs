@@ -2,7 +2,7 @@
 
 use trimtab_stats::{Sample, ks_statistic};
 
-use super::{Finding, Pair, Severity, spell};
+use super::{FEW, Finding, Pair, Severity, percent, spell};
 use crate::ColumnProfile;
 
 /// A change of unit: `window = factor × reference + offset`.
@@ -21,6 +21,9 @@ const fn unit(factor: f64, offset: f64, from: &'static str, to: &'static str) ->
         to,
     }
 }
+
+/// No change.
+const SAME: Unit = unit(1.0, 0.0, "", "");
 
 /// Factors are exact by definition of the units (international yard and pound 1959, SI), each in both directions.
 const UNITS: [Unit; 34] = [
@@ -100,14 +103,18 @@ impl Numbers {
         Sample::from_counts(undone.map(|(v, n)| ((v - unit.offset) / unit.factor, *n)))
     }
 
-    /// The share of values that, undone, are among these sorted ones.
+    /// The share of values that, undone, are among these sorted ones. Whole numbers may have been rounded after the
+    /// change of unit; others went through 32 bits at worst.
     fn members(&self, unit: &Unit, sorted: &[f64]) -> f64 {
-        // Whole numbers may have been rounded after the change of unit; others went through 32 bits at worst.
-        let rounding = if self.is_whole && (unit.factor - 1.0).abs() > 1e-12 {
-            0.5 / unit.factor
-        } else {
-            0.0
-        };
+        let is_rounded = self.is_whole && (unit.factor - 1.0).abs() > 1e-12;
+        self.members_within(
+            unit,
+            sorted,
+            if is_rounded { 0.5 / unit.factor } else { 0.0 },
+        )
+    }
+
+    fn members_within(&self, unit: &Unit, sorted: &[f64], rounding: f64) -> f64 {
         let found = self.values.iter().filter(|(value, _)| {
             let undone = (value - unit.offset) / unit.factor;
             let slack = rounding + 1e-6 * undone.abs().max(unit.offset.abs() / unit.factor);
@@ -131,8 +138,15 @@ pub(super) fn check(pair: &Pair<'_>) -> Finding {
         expected: format!("median {}", spell(was)),
         ..Finding::default()
     };
-    if let Some(unit) = find(pair) {
-        finding.failed_rows = pair.window.count;
+    if let Some((unit, share)) = find(pair) {
+        let rows = pair.window.count as f64 * share;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a count"
+        )]
+        let rows = rows.round() as u64;
+        finding.failed_rows = rows;
         finding.examples = [25, 50, 75]
             .iter()
             .filter_map(|percent| window.quantiles.get(*percent))
@@ -143,10 +157,15 @@ pub(super) fn check(pair: &Pair<'_>) -> Finding {
         } else {
             "converted".to_owned()
         };
+        let where_ = if share < 1.0 {
+            format!(" in {} of the rows", percent(share))
+        } else {
+            String::new()
+        };
         finding.failure = Some((
             Severity::Error,
             format!(
-                "`{}` looks {how} ({} given as {}?)",
+                "`{}` looks {how}{where_} ({} given as {}?)",
                 pair.name, unit.from, unit.to
             ),
         ));
@@ -154,14 +173,10 @@ pub(super) fn check(pair: &Pair<'_>) -> Finding {
     finding
 }
 
-fn find(pair: &Pair<'_>) -> Option<&'static Unit> {
-    let reference = pair.reference.sample()?;
-    let own = ks_statistic(&pair.window.sample()?, &reference)?;
+/// A change of unit in all rows, or in a part of them (whose share it answers).
+fn find(pair: &Pair<'_>) -> Option<(&'static Unit, f64)> {
     let has_few_values = |distinct: Option<u64>, least| distinct.is_some_and(|d| d < least);
-    if own < 0.15
-        || has_few_values(pair.reference.distinct, 5)
-        || has_few_values(pair.window.distinct, 3)
-    {
+    if has_few_values(pair.reference.distinct, 5) || has_few_values(pair.window.distinct, 3) {
         return None;
     }
     let window = Numbers::of(&pair.window);
@@ -176,7 +191,20 @@ fn find(pair: &Pair<'_>) -> Option<&'static Unit> {
         .reference
         .distinct
         .is_some_and(|distinct| distinct * 2 <= pair.reference.count);
-    let as_is = window.members(&unit(1.0, 0.0, "", ""), &known);
+    match whole(pair, &window, &known, recurs) {
+        Some(unit) => Some((unit, 1.0)),
+        None if recurs => part(&window, &known),
+        None => None,
+    }
+}
+
+fn whole(pair: &Pair<'_>, window: &Numbers, known: &[f64], recurs: bool) -> Option<&'static Unit> {
+    let reference = pair.reference.sample()?;
+    let own = ks_statistic(&pair.window.sample()?, &reference)?;
+    if own < 0.15 {
+        return None;
+    }
+    let as_is = window.members(&SAME, known);
     let noise = 2.0 / (pair.window.count as f64).sqrt();
     let mut best: Option<(f64, &Unit)> = None;
     for unit in &UNITS {
@@ -184,7 +212,7 @@ fn find(pair: &Pair<'_>) -> Option<&'static Unit> {
             continue;
         };
         let is_near = if recurs {
-            let members = window.members(unit, &known);
+            let members = window.members(unit, known);
             apart <= noise.clamp(0.15, 0.3)
                 && members >= 0.8
                 && (as_is + 0.1 <= members || apart <= 0.05)
@@ -196,4 +224,38 @@ fn find(pair: &Pair<'_>) -> Option<&'static Unit> {
         }
     }
     best.map(|(_, unit)| unit)
+}
+
+/// A window in which the unit changed on the way: the values that are not known become known, undone. Rounded values
+/// are left out here, since among many known ones they find a neighbour by chance.
+fn part(window: &Numbers, known: &[f64]) -> Option<(&'static Unit, f64)> {
+    let is_known = |value: f64| {
+        let alone = Numbers {
+            values: vec![(value, 1)],
+            total: 1.0,
+            is_whole: false,
+        };
+        alone.members_within(&SAME, known, 0.0) > 0.0
+    };
+    let values: Vec<(f64, u64)> = window
+        .values
+        .iter()
+        .filter(|(value, _)| !is_known(*value))
+        .copied()
+        .collect();
+    let strange = Numbers {
+        total: values.iter().map(|(_, count)| *count as f64).sum(),
+        is_whole: false,
+        values,
+    };
+    let share = strange.total / window.total.max(1.0);
+    if share < 0.05 || strange.total < FEW as f64 || strange.values.len() < 5 {
+        return None;
+    }
+    let unit = UNITS
+        .iter()
+        .map(|unit| (strange.members_within(unit, known, 0.0), unit))
+        .filter(|(members, _)| *members >= 0.9)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    unit.map(|(_, unit)| (unit, share))
 }
