@@ -141,6 +141,14 @@ impl Mirror {
         })
     }
 
+    /// Makes sure that a commit, by its full name, is here.
+    pub(crate) async fn ensure(&self, source: &str, commit: &str) -> Result<(), PipelineError> {
+        if self.parse(commit).await.is_none() {
+            self.resolve(source, commit).await?;
+        }
+        Ok(())
+    }
+
     /// The text of a file at a commit; `None` when it is not there.
     pub(crate) async fn show(&self, commit: &str, path: &str) -> Option<String> {
         self.run(

@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod git;
 mod gitignore;
+mod live;
 mod model;
 mod python;
 mod repro;

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use trimtab_db::{Db, Lane, Message};
@@ -16,6 +16,7 @@ use crate::{
     StageStatus,
     engine::{Engine, Setting, StageDone, explain},
     git::Mirror,
+    live::{Lives, Waiting, locked},
     python,
     sql::{self, ExecutionRow, StageRow},
     workspace::{Workspace, inside},
@@ -36,40 +37,18 @@ struct Shared {
     executor: Arc<dyn Executor>,
     /// One git command at a time in a project's clone.
     clones: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
-    live: Mutex<HashMap<ExecutionId, Live>>,
-}
-
-/// An execution that somebody in this process waits for.
-#[derive(Debug, Clone, Default)]
-struct Live {
-    turn: Arc<tokio::sync::Mutex<()>>,
-    cancel: CancellationToken,
-}
-
-/// Forgets a live execution when the last of those who wait for it has gone, however they went.
-struct Waiting<'p> {
-    live: &'p Mutex<HashMap<ExecutionId, Live>>,
-    id: ExecutionId,
-    mine: Live,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let mut lives = locked(self.live);
-        // Ours and the map's.
-        if Arc::strong_count(&self.mine.turn) <= 2 {
-            lives.remove(&self.id);
-        }
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    live: Lives,
 }
 
 impl Pipelines {
     /// The service. Stages find `python` as PATH has it; see [`Pipelines::with_python`].
     pub fn new(db: Db, clock: Clock, dirs: PipelineDirs, executor: Arc<dyn Executor>) -> Self {
+        // Commands and git run elsewhere: what they are told must not depend on where we stand.
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let dirs = PipelineDirs {
+            worktrees: absolute(dirs.worktrees),
+            dvc_cache: absolute(dirs.dvc_cache),
+        };
         Self(Arc::new(Shared {
             db,
             clock,
@@ -77,7 +56,7 @@ impl Pipelines {
             python: None,
             executor,
             clones: Mutex::default(),
-            live: Mutex::default(),
+            live: Lives::default(),
         }))
     }
 
@@ -92,7 +71,7 @@ impl Pipelines {
             python,
             executor: Arc::clone(&shared.executor),
             clones: Mutex::default(),
-            live: Mutex::default(),
+            live: Lives::default(),
         }))
     }
 
@@ -188,13 +167,8 @@ impl Pipelines {
             inside("inputs", dep)?;
         }
         let row = self.begin(scope, &spec).await?;
-        let live = locked(&self.0.live).entry(spec.id).or_default().clone();
-        let waiting = Waiting {
-            live: &self.0.live,
-            id: spec.id,
-            mine: live,
-        };
-        self.take_turn(scope, row, &spec, &waiting.mine).await
+        let waiting = self.0.live.join(spec.id);
+        self.take_turn(scope, row, &spec, &waiting).await
     }
 
     async fn take_turn(
@@ -202,16 +176,16 @@ impl Pipelines {
         scope: &Scope,
         row: ExecutionRow,
         spec: &ExecutionSpec,
-        live: &Live,
+        waiting: &Waiting<'_>,
     ) -> Result<Execution, PipelineError> {
-        let _turn = live.turn.lock().await;
+        let _turn = waiting.turn().lock().await;
         let row = self.row(scope, row.id).await?;
         let workspace = Workspace::new(&self.0.dirs.worktrees, row.id, &row.subfolder);
         self.0.executor.reap(&workspace.marker()).await?;
         let (mirror, _) = self.mirror(&scope.workspace, &row.project).await?;
         if row.status == ExecutionStatus::Running {
             let (status, message) = match self
-                .run(scope, &row, spec, &workspace, &live.cancel)
+                .run(scope, &row, spec, &workspace, waiting.cancel())
                 .await
             {
                 Ok(ended) => ended,
@@ -240,6 +214,8 @@ impl Pipelines {
         let (mirror, turn) = self.mirror(&scope.workspace, &row.project).await?;
         {
             let _turn = turn.lock().await;
+            let project = self.project(scope, &row.project).await?;
+            mirror.ensure(&project.git, &row.commit).await?;
             workspace.prepare(&mirror, &row.commit, spec).await?;
         }
         let setting = self.setting(spec, workspace);
@@ -302,9 +278,7 @@ impl Pipelines {
         if row.status != ExecutionStatus::Running {
             return Ok(());
         }
-        let live = locked(&self.0.live).get(&id).cloned();
-        if let Some(live) = live {
-            live.cancel.cancel();
+        if self.0.live.cancel(id) {
             return Ok(());
         }
         let workspace = Workspace::new(&self.0.dirs.worktrees, id, &row.subfolder);
@@ -581,7 +555,10 @@ fn document(spec: &ExecutionSpec) -> String {
 fn is_final(error: &PipelineError) -> bool {
     match error {
         PipelineError::Dvc(trimtab_dvc::DvcError::File { .. }) => false,
-        PipelineError::Dvc(_) | PipelineError::Input { .. } | PipelineError::Path { .. } => true,
+        PipelineError::Dvc(_)
+        | PipelineError::Input { .. }
+        | PipelineError::Path { .. }
+        | PipelineError::NoCommit { .. } => true,
         _ => false,
     }
 }

@@ -343,6 +343,23 @@ async fn cancelling_ends_the_command_and_the_execution() {
 }
 
 #[tokio::test]
+async fn folders_may_be_given_relative() {
+    for world in registered().await {
+        let up = "../".repeat(std::env::current_dir().unwrap().components().count() - 1);
+        let absolute = world.folder.path().join("elsewhere");
+        let relative = format!("{up}{}", absolute.strip_prefix("/").unwrap().display());
+        let pipelines = World::service(&world.db, relative.as_ref());
+        let execution = pipelines.execute(&world.scope, world.spec()).await.unwrap();
+        assert_eq!(
+            execution.status,
+            ExecutionStatus::Succeeded,
+            "{execution:?}"
+        );
+        assert!(absolute.join("dvc-cache/files").exists());
+    }
+}
+
+#[tokio::test]
 async fn another_workspace_sees_nothing() {
     for world in registered().await {
         let execution = world
