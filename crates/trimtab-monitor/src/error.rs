@@ -87,9 +87,9 @@ impl Coded for MonitorError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Owned { owner, .. } => {
-                Some(format!("remove it from project `{owner}` first, or use another name"))
-            }
+            Self::Owned { owner, .. } => Some(format!(
+                "remove it from project `{owner}` first, or use another name"
+            )),
             Self::Db(source) => source.hint(),
             Self::Events { source, .. } => source.hint(),
             Self::NotFound(_)

@@ -9,16 +9,25 @@
 //! many features, and do so in two of three windows before an alert is raised (`incident`). The same events give the
 //! same windows and alerts, in whatever order and with whatever pauses [`Monitors::judge_due`] is called.
 
+mod distance;
+mod due;
 mod error;
+mod frame;
+mod incident;
+mod judge;
 mod model;
+mod performance;
 mod ports;
+mod reference;
+mod scores;
 mod service;
 mod sql;
+mod state;
 
 pub use error::MonitorError;
 pub use model::{
-    Alert, AlertKind, FeatureDrift, Histogram, Monitor, MonitorSpec, MonitorWindow,
-    Performance, Rescore, Severity, Verdict, WindowCheck,
+    Alert, AlertKind, FeatureDrift, Histogram, Monitor, MonitorSpec, MonitorWindow, Performance,
+    Rescore, Severity, Verdict, WindowCheck,
 };
 pub use ports::{
     Baseline, CheckSource, EndpointReference, PortError, ReferenceSource, WindowChecks,

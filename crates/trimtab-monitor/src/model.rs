@@ -145,10 +145,10 @@ pub struct FeatureDrift {
     /// Mean of the reference and of the window, for numbers.
     pub means: Option<(f64, f64)>,
     /// The reference, for drawing; left out of lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Histogram>,
     /// The window in the same bins; left out of lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Histogram>,
 }
 
@@ -201,6 +201,9 @@ pub struct MonitorWindow {
     pub model_version: Option<i64>,
     /// Rows served.
     pub rows: u64,
+    /// Rows that features and scores were judged on: more than those served when windows with few rows are judged
+    /// together with those before them.
+    pub judged_rows: u64,
     /// Rows whose outcome is known.
     pub labelled_rows: u64,
     /// The checks; in lists only those that did not pass.
@@ -213,6 +216,10 @@ pub struct MonitorWindow {
     pub performance: Option<Performance>,
     /// The performance by the other metrics.
     pub other_performance: Vec<Performance>,
+    /// The performance of this window and the six before it together.
+    pub stretch: Option<Performance>,
+    /// Whether that is worse than expected.
+    pub is_worse: bool,
     /// The worst of all that.
     pub verdict: Verdict,
     /// As of when it was judged (the latest time), by the loop's clock.
@@ -237,8 +244,12 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// All kinds, in the order in which they are judged.
-    pub const ALL: [Self; 4] =
-        [Self::Checks, Self::DataDrift, Self::PredictionDrift, Self::Performance];
+    pub const ALL: [Self; 4] = [
+        Self::Checks,
+        Self::DataDrift,
+        Self::PredictionDrift,
+        Self::Performance,
+    ];
 
     /// The spelling in answers and in the database.
     pub fn as_str(self) -> &'static str {
@@ -282,4 +293,17 @@ pub struct Alert {
     pub windows: Vec<MonitorWindowId>,
     /// The figures that it rests on.
     pub evidence: serde_json::Value,
+}
+
+impl MonitorWindow {
+    /// The window as lists show it: without histograms and without the checks that passed.
+    pub(crate) fn summary(&self) -> Self {
+        let mut summary = self.clone();
+        summary.checks.retain(|check| !check.passed);
+        for drift in summary.features.iter_mut().chain(&mut summary.prediction) {
+            drift.reference = None;
+            drift.current = None;
+        }
+        summary
+    }
 }

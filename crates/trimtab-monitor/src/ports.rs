@@ -75,8 +75,17 @@ pub struct WindowChecks {
 }
 
 impl MonitorError {
+    pub(crate) fn events(endpoint: &Name) -> impl FnOnce(trimtab_events::EventsError) -> Self {
+        let endpoint = endpoint.clone();
+        move |source| Self::Events { endpoint, source }
+    }
+
     pub(crate) fn port(attempt: &'static str, endpoint: &Name) -> impl FnOnce(PortError) -> Self {
         let endpoint = endpoint.clone();
-        move |source| Self::Port { attempt, endpoint, source }
+        move |source| Self::Port {
+            attempt,
+            endpoint,
+            source,
+        }
     }
 }

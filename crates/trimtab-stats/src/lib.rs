@@ -18,8 +18,9 @@ mod tail;
 pub use bootstrap::{bootstrap, paired_bootstrap, paired_bootstrap_metric};
 pub use drift::{
     ChiSquare, KsTest, chi_square_homogeneity, cramer_von_mises, hellinger, jensen_shannon,
-    kl_divergence, ks_statistic, ks_test, ks_test_asymptotic, l_infinity, mann_whitney, psi,
-    student_t_test, total_variation, wasserstein, wasserstein_normalised, welch_t_test,
+    kl_divergence, ks_p_value_asymptotic, ks_statistic, ks_test, ks_test_asymptotic, l_infinity,
+    mann_whitney, psi, student_t_test, total_variation, wasserstein, wasserstein_normalised,
+    welch_t_test,
 };
 pub use interval::{Interval, mean_interval, roc_auc_interval};
 pub use metrics::{

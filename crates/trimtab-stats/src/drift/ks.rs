@@ -49,17 +49,23 @@ pub fn ks_test(a: &Sample, b: &Sample) -> Option<KsTest> {
 /// The test with the p-value of the one-sample distribution at n·m/(n + m), SciPy's `asymp`.
 pub fn ks_test_asymptotic(a: &Sample, b: &Sample) -> Option<KsTest> {
     let statistic = ks_statistic(a, b)?;
-    let (n, m) = (a.len() as f64, b.len() as f64);
+    let p_value = ks_p_value_asymptotic(a.len(), b.len(), statistic);
+    Some(KsTest { statistic, p_value })
+}
+
+/// The p-value of [`ks_test_asymptotic`] for a statistic that was had otherwise (from histograms); 1 for an empty sample.
+pub fn ks_p_value_asymptotic(n: u64, m: u64, statistic: f64) -> f64 {
+    let (n, m) = (n as f64, m as f64);
+    if n <= 0.0 || m <= 0.0 {
+        return 1.0;
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "below n"
     )]
     let effective = (n * m / (n + m)).round_ties_even() as u64;
-    Some(KsTest {
-        statistic,
-        p_value: two_sided_sf(effective, statistic),
-    })
+    two_sided_sf(effective, statistic)
 }
 
 /// The share of lattice paths from (0, 0) to (n, m) that reach a distance of at least d from the diagonal, every
