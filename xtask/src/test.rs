@@ -247,9 +247,11 @@ fn demo(bench: &mut Bench<'_>) -> Result<Counts> {
         .arg("--html")
         .arg(&report);
     bench.prepare(&mut command);
-    let mut program = Background::start(&mut command, &place.test_output().join("demo.log"))?;
-    // The report is the last thing that it writes.
-    let end = program.wait_until(DEMO_PATIENCE, || report.is_file());
+    let log = place.test_output().join("demo.log");
+    let mut program = Background::start(&mut command, &log)?;
+    let end = program.wait_until(DEMO_PATIENCE, || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("The console is at"))
+    });
     println!("{}", program.output());
     end?;
     bench.demo = Some((program, format!("http://{address}")));
