@@ -51,11 +51,6 @@ macro_rules! push_int {
 }
 
 /// Adds an integer.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "a caller that sends an integer for a float wants the nearest float"
-)]
 pub(crate) fn push_int(data: &mut TensorData, value: i128) -> Result<(), Misfit> {
     push_int!(data, value, {
         TensorData::Fp16(values) => values.push(f16::from_f64(value as f64)),

@@ -385,7 +385,7 @@ mod tests {
         let b = Tensor::new("b", vec![1, 1], vec![Bytes::from_static(b"x")]).unwrap();
         assert!(signature.check(&[b.clone(), a.clone()]).is_ok());
         let message = |tensors: &[Tensor]| signature.check(tensors).unwrap_err().to_string();
-        assert_eq!(message(&[a.clone()]), "input `b` is missing");
+        assert_eq!(message(std::slice::from_ref(&a)), "input `b` is missing");
         assert_eq!(
             message(&[a.clone(), b.clone(), b.clone().named("c")]),
             "the model has no input `c`; it takes a, b"

@@ -136,12 +136,42 @@ mod tests {
 
     #[test]
     fn an_onnx_flavor_is_found_with_its_columns() {
+        // As mlflow 3.17 writes it.
         let folder = folder(
-            "artifact_path: model\nflavors:\n  onnx:\n    code: null\n    data: model.onnx\n    providers:\n    - CPUExecutionProvider\n  python_function:\n    loader_module: mlflow.onnx\nsignature:\n  inputs: '[{\"type\": \"double\", \"name\": \"a\", \"required\": true}]'\n  outputs: null\n  params: null\n",
+            r#"flavors:
+  onnx:
+    code: null
+    data: model.onnx
+    onnx_session_options: null
+    onnx_version: 1.23.2
+    providers:
+    - CUDAExecutionProvider
+    - CPUExecutionProvider
+  python_function:
+    data: model.onnx
+    env:
+      conda: conda.yaml
+      virtualenv: python_env.yaml
+    loader_module: mlflow.onnx
+    python_version: 3.11.7
+is_signature_from_type_hint: false
+mlflow_version: 3.17.2
+model_id: null
+model_size_bytes: 7278
+signature:
+  inputs: '[{"type": "string", "name": "carrier", "required": true}, {"type": "double",
+    "name": "temp", "required": true}]'
+  outputs: '[{"type": "long", "name": "label", "required": true}]'
+  params: null
+utc_time_created: '2026-11-24 22:38:24.405115'
+"#,
         );
         let read = ModelFolder::read(folder.path()).unwrap();
         assert_eq!(read.onnx, folder.path().join("model.onnx"));
-        assert_eq!(read.columns, Some(vec!["a".to_owned()]));
+        assert_eq!(
+            read.columns,
+            Some(vec!["carrier".to_owned(), "temp".to_owned()])
+        );
     }
 
     #[test]

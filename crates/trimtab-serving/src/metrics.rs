@@ -1,14 +1,14 @@
 //! What serving counts. The label `endpoint` is a declared name, a small set; outcomes are a closed set.
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::Unit,
 };
 use trimtab_telemetry::{Metrics, latency_buckets};
 
 /// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     /// Answered.
     Ok,
@@ -18,6 +18,18 @@ pub(crate) enum Outcome {
     Rescued,
     /// The model failed.
     Failed,
+}
+
+impl EncodeLabelValue for Outcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
+        let word = match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Rescued => "rescued",
+            Self::Failed => "failed",
+        };
+        EncodeLabelValue::encode(&word, encoder)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -95,7 +95,7 @@ impl Loaded {
         let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let rows = crate::columns::rows(inputs).max(1) as u64;
         // Half old, half new: the first run, which pays for lazy set-up, is soon forgotten.
-        let learned = (self.us_per_row.load(Ordering::Relaxed) + us / rows) / 2;
+        let learned = u64::midpoint(self.us_per_row.load(Ordering::Relaxed), us / rows);
         self.us_per_row.store(learned, Ordering::Relaxed);
         (outputs, i64::try_from(us).unwrap_or(i64::MAX))
     }

@@ -157,7 +157,8 @@ impl<'m> Columns<'m> {
         let column = match place {
             Place::Nowhere => return Ok(()),
             Place::Key => {
-                return self.key(text.to_owned());
+                self.key(text.to_owned());
+                return Ok(());
             }
             Place::Column(column) => column,
         };
@@ -195,11 +196,10 @@ impl<'m> Columns<'m> {
         result.map_err(|misfit| self.in_column(column, &misfit))
     }
 
-    fn key(&mut self, text: String) -> Result<(), Misfit> {
+    fn key(&mut self, text: String) {
         if let Some((_, keys)) = &mut self.row_key {
             keys.push(Bytes::from(text));
         }
-        Ok(())
     }
 
     fn in_column(&self, column: usize, misfit: &Misfit) -> Misfit {
@@ -224,7 +224,10 @@ impl Cell<'_, '_> {
         match self.place {
             Place::Nowhere => Ok(()),
             Place::Key => match key() {
-                Some(key) => self.columns.key(key).map_err(E::custom),
+                Some(key) => {
+                    self.columns.key(key);
+                    Ok(())
+                }
                 None => Err(E::custom("a row key must be a text or a whole number")),
             },
             Place::Column(column) => push(&mut self.columns.data[column])
@@ -244,7 +247,7 @@ impl<'de> DeserializeSeed<'de> for Cell<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Cell<'_, '_> {
+impl Visitor<'_> for Cell<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,12 @@
 //! ONNX Runtime, found as the product finds it, on real models.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::float_cmp,
+    reason = "a helper of tests fails by panicking; the same model on the same row says the same to the bit"
+)]
+
 mod models;
 mod threads;
 

@@ -1,5 +1,7 @@
 //! Serving, on real ONNX models and both databases.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
+
 mod apply;
 mod predict;
 mod revisions;

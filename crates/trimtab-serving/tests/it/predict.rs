@@ -109,7 +109,7 @@ async fn a_request_that_does_not_fit_is_refused_and_leaves_no_event() {
         let text = world.metrics.encode().unwrap();
         assert!(
             text.contains(
-                "trimtab_serving_predictions_total{endpoint=\"flights\",outcome=\"Refused\"} 4"
+                "trimtab_serving_predictions_total{endpoint=\"flights\",outcome=\"refused\"} 4"
             ),
             "{text}"
         );

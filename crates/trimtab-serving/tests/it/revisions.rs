@@ -222,10 +222,7 @@ async fn a_restart_brings_back_what_ran_and_reports_what_it_cannot() {
         let restored = restarted.restore().await.unwrap();
         assert!(restored.iter().all(|one| one.error.is_none()));
         assert_eq!(restored.len(), 2);
-        assert_eq!(
-            restarted.is_ready(&world.scope, &endpoint, None).unwrap(),
-            true
-        );
+        assert!(restarted.is_ready(&world.scope, &endpoint, None).unwrap());
         let answer = restarted
             .predict(&world.scope, &endpoint, flights())
             .await

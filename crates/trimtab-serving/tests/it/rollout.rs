@@ -153,7 +153,7 @@ async fn a_canary_that_fails_is_replaced_by_the_champion_and_told_on() {
             ];
             assert_eq!(rows, expected, "{kind}");
             let text = world.metrics.encode().unwrap();
-            assert!(text.contains("outcome=\"Rescued\"} 1"), "{text}");
+            assert!(text.contains("outcome=\"rescued\"} 1"), "{text}");
         }
     }
 }
