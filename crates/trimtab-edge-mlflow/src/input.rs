@@ -17,9 +17,6 @@ use crate::refusal::Refusal;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Input(Map<String, Value>);
 
-/// How much JSON is read; MLflow's own limit is 1 MB for a batch.
-const BYTES: usize = 16 << 20;
-
 impl<S: Send + Sync> FromRequest<S> for Input {
     type Rejection = Refusal;
 
@@ -34,9 +31,13 @@ impl<S: Send + Sync> FromRequest<S> for Input {
                 .headers
                 .get(header::CONTENT_TYPE)
                 .is_none_or(|value| value.to_str().is_ok_and(is_json_type));
-            let bytes = axum::body::to_bytes(body, BYTES).await.map_err(|_| {
-                Refusal::invalid("body", "The request body broke off or is too large")
-            })?;
+            // Together with the shell's limits, which stand in the parts.
+            let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state)
+                .await
+                .map_err(|rejection| {
+                    let refusal = Refusal::invalid("body", rejection.body_text());
+                    Refusal(refusal.0.with_status(rejection.status()))
+                })?;
             if bytes.is_empty() {
                 Self::of_query(parts.uri.query().unwrap_or_default())?
             } else if is_json {

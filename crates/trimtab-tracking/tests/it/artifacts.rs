@@ -1,0 +1,172 @@
+use std::io;
+
+use bytes::Bytes;
+use futures::stream;
+use trimtab_tracking::{ArtifactPath, CreateLoggedModel, Tracking};
+use trimtab_types::{Coded, ErrorCode, Scope};
+
+use crate::{all, other_workspace, run};
+
+async fn put(tracking: &Tracking, path: &str, text: &str) {
+    let bytes = Bytes::copy_from_slice(text.as_bytes());
+    let stream = stream::iter([Ok::<_, io::Error>(bytes)]);
+    tracking
+        .artifact_put(&Scope::local(), &ArtifactPath::parse(path).unwrap(), stream)
+        .await
+        .unwrap();
+}
+
+async fn list(tracking: &Tracking, folder: &str) -> Vec<String> {
+    let listing = tracking
+        .artifact_list(&Scope::local(), &ArtifactPath::parse(folder).unwrap())
+        .await
+        .unwrap();
+    listing
+        .entries
+        .iter()
+        .map(|entry| match entry.size {
+            Some(size) => format!("{} {size}", entry.path),
+            None => format!("{}/", entry.path),
+        })
+        .collect()
+}
+
+fn files(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| if path.is_dir() { files(&path) } else { 1 })
+        .sum()
+}
+
+#[tokio::test]
+async fn folders_are_what_paths_have_in_common() {
+    for (folder, tracking) in all().await {
+        for path in [
+            "a/x",
+            "a/x.txt",
+            "a/x/deep/1",
+            "a/x-1",
+            "a/y/1",
+            "a/y/2",
+            "ab",
+            "a.txt",
+            "a/z",
+        ] {
+            put(&tracking, path, path).await;
+        }
+        assert_eq!(list(&tracking, "").await, ["a/", "a.txt 5", "ab 2"]);
+        assert_eq!(
+            list(&tracking, "a").await,
+            ["a/x 3", "a/x/", "a/x-1 5", "a/x.txt 7", "a/y/", "a/z 3"]
+        );
+        assert_eq!(list(&tracking, "a/x").await, ["a/x/deep/"]);
+        assert_eq!(list(&tracking, "nothing").await, [""; 0]);
+        let gone = ArtifactPath::parse("a/y").unwrap();
+        tracking
+            .artifact_delete(&Scope::local(), &gone)
+            .await
+            .unwrap();
+        tracking
+            .artifact_delete(&Scope::local(), &gone)
+            .await
+            .unwrap();
+        assert_eq!(list(&tracking, "a/y").await, [""; 0]);
+        tracking
+            .artifact_delete(&Scope::local(), &ArtifactPath::parse("a").unwrap())
+            .await
+            .unwrap();
+        assert_eq!(list(&tracking, "").await, ["a.txt 5", "ab 2"]);
+        assert_eq!(
+            files(&folder.path().join("blobs")),
+            2,
+            "blobs go with their last path"
+        );
+    }
+}
+
+#[tokio::test]
+async fn writing_again_replaces_and_equal_content_is_shared() {
+    for (folder, tracking) in all().await {
+        put(&tracking, "a", "same").await;
+        put(&tracking, "b", "same").await;
+        assert_eq!(files(&folder.path().join("blobs")), 1);
+        put(&tracking, "a", "same").await;
+        put(&tracking, "a", "other").await;
+        put(&tracking, "b", "other").await;
+        assert_eq!(files(&folder.path().join("blobs")), 1);
+        let body = tracking
+            .artifact_get(&Scope::local(), &ArtifactPath::parse("b").unwrap())
+            .await
+            .unwrap();
+        assert_eq!(body.collect().await.unwrap(), "other");
+        let refused = tracking
+            .artifact_get(&other_workspace(), &ArtifactPath::parse("b").unwrap())
+            .await;
+        assert_eq!(refused.unwrap_err().code(), ErrorCode::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn a_large_folder_is_listed_whole_across_steps() {
+    for (_folder, tracking) in all().await {
+        for part in 0..21 {
+            let paths: Vec<String> = (0..50).map(|i| format!("many/{:05}", part * 50 + i)).collect();
+            futures::future::join_all(paths.iter().map(|path| put(&tracking, path, "x"))).await;
+        }
+        put(&tracking, "many/zz/1", "x").await;
+        let listed = list(&tracking, "many").await;
+        assert_eq!(listed.len(), 1_051);
+        assert_eq!(
+            (listed[0].as_str(), listed[1_050].as_str()),
+            ("many/00000 1", "many/zz/")
+        );
+    }
+}
+
+#[tokio::test]
+async fn models_are_exported_by_uri() {
+    for (folder, tracking) in all().await {
+        let scope = Scope::local();
+        let run = run(&tracking, 1).await;
+        let create = CreateLoggedModel {
+            name: Some("m".to_owned()),
+            source_run: Some(run.id),
+            ..CreateLoggedModel::default()
+        };
+        let model = tracking.create_logged_model(&scope, create).await.unwrap();
+        let root = model
+            .artifact_uri
+            .trim_start_matches("mlflow-artifacts:/")
+            .to_owned();
+        put(&tracking, &format!("{root}/MLmodel"), "flavors").await;
+        put(&tracking, &format!("{root}/data/model.onnx"), "onnx").await;
+        let dest = folder.path().join("out");
+        let uri = format!("models:/m-{}", model.id);
+        for _ in 0..2 {
+            assert_eq!(
+                tracking.artifact_export(&scope, &uri, &dest).await.unwrap(),
+                2
+            );
+            assert_eq!(
+                std::fs::read_to_string(dest.join("data/model.onnx")).unwrap(),
+                "onnx"
+            );
+        }
+        put(&tracking, &format!("0/{}/artifacts/model/x", run.id), "x").await;
+        let uri = format!("runs:/{}/model", run.id);
+        assert_eq!(
+            tracking
+                .artifact_export(&scope, &uri, &folder.path().join("two"))
+                .await
+                .unwrap(),
+            1
+        );
+        let refused = tracking
+            .artifact_export(&scope, "s3://bucket/model", &dest)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Unsupported);
+        assert!(refused.hint().is_some());
+    }
+}
