@@ -278,8 +278,9 @@ fn spell(value: f64) -> String {
     )]
     let digits = (4 - value.abs().log10().floor() as i32).clamp(0, 12);
     let text = format!("{value:.*}", usize::try_from(digits).unwrap_or(0));
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
     }
 }

@@ -50,7 +50,7 @@ pub struct ColumnProfile {
     pub kind: ColumnKind,
     /// Values that are not null.
     pub count: u64,
-    /// Nulls (and NaN, which stand for a missing number in most tables).
+    /// Nulls (and NaN and infinities, which stand for a missing number in most tables).
     pub nulls: u64,
     /// Different values; `None` when there are more than 8,192.
     pub distinct: Option<u64>,
@@ -204,10 +204,12 @@ pub(crate) fn learn_column(
         ColumnKind::Int | ColumnKind::Float => {
             let numbers = cast(&array, &DataType::Float64).map_err(arrow_error)?;
             let numbers = numbers.as_primitive::<Float64Type>();
-            // In most tables NaN stands for a missing number.
-            let values = numbers.iter().map(|value| value.filter(|v| !v.is_nan()));
-            profile.see(values.map(|value| value.map(f64::to_bits)));
-            let mut sorted: Vec<f64> = numbers.iter().flatten().filter(|v| !v.is_nan()).collect();
+            // NaN stands for a missing number in most tables, and nothing can be learned from an infinity either;
+            // adding zero makes the two zeros one.
+            let finite = |value: f64| value.is_finite().then_some(value + 0.0);
+            let values = numbers.iter().map(|value| value.and_then(finite));
+            profile.see(values.clone().map(|value| value.map(f64::to_bits)));
+            let mut sorted: Vec<f64> = values.flatten().collect();
             sorted.sort_unstable_by(f64::total_cmp);
             profile.numbers(&sorted);
         }
@@ -295,7 +297,7 @@ impl ColumnProfile {
             return;
         };
         let mut values: Vec<(String, u64)> = Vec::new();
-        for equal in sorted.chunk_by(|a, b| a == b) {
+        for equal in sorted.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
             if values.len() > MOST_VALUES {
                 break;
             }
@@ -303,7 +305,7 @@ impl ColumnProfile {
         }
         self.list(values);
         let count = sorted.len() as f64;
-        let mean = sorted.iter().sum::<f64>() / count;
+        let mean = sorted.iter().map(|value| value / count).sum::<f64>();
         let squares = sorted.iter().map(|value| (value - mean).powi(2));
         let quantiles = (0..=100_usize)
             .map(|percent| {
@@ -315,7 +317,8 @@ impl ColumnProfile {
             min: *min,
             max: *max,
             mean,
-            std: (squares.sum::<f64>() / count).sqrt(),
+            // Beyond the range of a double the document could not be written.
+            std: (squares.sum::<f64>() / count).sqrt().min(f64::MAX),
             zeros: sorted.iter().filter(|value| **value == 0.0).count() as u64,
             quantiles,
             histogram: histogram(sorted, *min, *max),

@@ -311,10 +311,6 @@ impl Data {
     }
 
     /// Compares rows with a version; `columns` names pairs of (column in the rows, column of the version).
-    #[expect(
-        clippy::unused_self,
-        reason = "a verb of the service, though it needs none of its stores"
-    )]
     pub fn check(
         &self,
         reference: &DatasetVersion,

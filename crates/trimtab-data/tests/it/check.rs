@@ -81,6 +81,11 @@ fn with(name: &str, change: impl Fn(f64) -> Option<f64>) -> RecordBatch {
     table(columns.collect())
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the point of it")]
+fn through_32_bits(value: f64) -> f64 {
+    f64::from(value as f32)
+}
+
 fn renamed(from: &str, to: &'static str) -> RecordBatch {
     let columns = rows(2, 900).into_iter();
     table(
@@ -167,7 +172,7 @@ async fn every_fault_is_named_with_its_cause() {
             "`distance` looks scaled by 1.6093 (miles given as kilometres?)",
         ),
         (
-            with("distance", |v| Some(f64::from((v / 1.609_344) as f32))),
+            with("distance", |v| Some(through_32_bits(v / 1.609_344))),
             "`distance` looks scaled by 0.6214 (kilometres given as miles?)",
         ),
         (

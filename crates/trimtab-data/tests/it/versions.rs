@@ -200,3 +200,40 @@ async fn tables_that_cannot_be_versions_are_refused_with_the_reason() {
         Err(DataError::NotFound(_))
     ));
 }
+
+#[tokio::test]
+async fn the_profile_of_any_numbers_can_be_kept() {
+    let fixture = fixtures().await.remove(0);
+    let extremes = [
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+        f64::MAX,
+        -f64::MAX,
+        -0.0,
+        0.0,
+    ];
+    let rows = table(vec![
+        ("x", whole(extremes)),
+        ("none", numbers([None; 7])),
+        ("many", whole((0..7).map(f64::from))),
+    ]);
+    let made = fixture
+        .data
+        .create_version(&scope(), "t", vec![rows], source(), None)
+        .await
+        .unwrap();
+    let kept = fixture.data.get(&scope(), made.id).await.unwrap();
+    assert_eq!(kept, made);
+    let x = kept.profile.column("x").unwrap();
+    assert_eq!((x.count, x.nulls, x.distinct), (4, 3, Some(3)));
+    assert_eq!(kept.profile.column("none").unwrap().numeric, None);
+    let many = kept.profile.column("many").unwrap();
+    let numeric = many.numeric.as_ref().unwrap();
+    assert_eq!((numeric.quantiles.len(), numeric.quantiles[50]), (101, 3.0));
+    assert_eq!(numeric.histogram.counts.iter().sum::<u64>(), 7);
+    assert_eq!(
+        numeric.histogram.edges.len(),
+        numeric.histogram.counts.len() + 1
+    );
+}

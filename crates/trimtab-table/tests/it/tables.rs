@@ -1,4 +1,4 @@
-use std::{path::Path, sync::Arc};
+use std::{fmt::Write, path::Path, sync::Arc};
 
 use arrow::{
     array::{Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray},
@@ -93,7 +93,7 @@ fn every_format_gives_the_same_rows() {
 fn types_are_inferred_from_all_rows() {
     let mut text = "a,b,c,d,e\n".to_owned();
     for n in 0..5_000 {
-        text.push_str(&format!("{n},{n},2013-01-01 05:15:00,true,\n"));
+        writeln!(text, "{n},{n},2013-01-01 05:15:00,true,").unwrap();
     }
     text.push_str("1,1.5,2013-01-02 06:00:00,false,\nx,2,,,\n");
     let batches = parse("t.csv", text.as_bytes()).unwrap();
