@@ -1,5 +1,6 @@
 //! Whatever comes in, the answer is a 400 that says what is wrong: no 500, no panic, no memory from a declared shape.
 
+use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use serde_json::json;
 
 use crate::{
@@ -185,4 +186,81 @@ async fn requests_that_are_wrong_around_the_body_are_told() {
         )
         .await;
     assert_eq!(answer.status, 413);
+}
+
+/// A valid request of each protocol, with bytes changed, cut and put in.
+fn damaged() -> impl Strategy<Value = (usize, Vec<u8>, String)> {
+    let change = (any::<prop::sample::Index>(), any::<u8>(), 0..4_u8);
+    (
+        0..SEEDS.len(),
+        prop::collection::vec(change, 1..8),
+        any::<bool>(),
+    )
+        .prop_map(|(seed, changes, is_raw)| {
+            let mut bytes = SEEDS[seed].2.as_bytes().to_vec();
+            for (at, byte, kind) in changes {
+                let at = at.index(bytes.len().max(1));
+                match kind {
+                    0 if at < bytes.len() => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    2 => bytes.truncate(at),
+                    _ => bytes.extend_from_within(at..),
+                }
+            }
+            let length = if is_raw { 0 } else { bytes.len() / 2 };
+            (seed, bytes, length.to_string())
+        })
+}
+
+/// Path, content type, body.
+const SEEDS: [(&str, &str, &str); 6] = [
+    ("/v2/models/flights/infer", "application/json", FLIGHTS),
+    (
+        "/v2/models/matrix/infer",
+        "application/octet-stream",
+        r#"{"inputs":[{"name":"X","datatype":"FP32","shape":[1,4],"parameters":{"binary_data_size":16}}]}0123456789abcdef"#,
+    ),
+    (
+        "/serve/flights/invocations",
+        "application/json",
+        r#"{"dataframe_split":{"columns":["carrier","origin","distance","temp"],"data":[["UA","EWR",500,10]]}}"#,
+    ),
+    (
+        "/serve/flights/invocations",
+        "application/json",
+        r#"{"dataframe_records":[{"carrier":"UA","origin":"EWR","distance":500,"temp":null}]}"#,
+    ),
+    (
+        "/serve/flights/invocations",
+        "application/json",
+        r#"{"instances":[{"carrier":"UA","origin":["EWR"],"distance":500,"temp":10}],"params":{"row_keys":["a"]}}"#,
+    ),
+    (
+        "/serve/flights/invocations",
+        "text/csv",
+        "carrier,origin,distance,temp\nUA,EWR,500,10\n",
+    ),
+];
+
+#[tokio::test]
+async fn damaged_requests_are_answered_or_refused() {
+    let world = World::new().await;
+    // Deterministic, so that a failure here is a failure everywhere.
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..2_000 {
+        let (seed, bytes, length) = damaged().new_tree(&mut runner).unwrap().current();
+        let (path, kind, _) = SEEDS[seed];
+        let all = [
+            ("content-type", kind),
+            ("inference-header-content-length", &length),
+        ];
+        for headers in [&all[..1], &all] {
+            let answer = world.call("POST", path, headers, bytes.clone()).await;
+            assert!(
+                answer.status == 200 || answer.status == 400,
+                "{path} {length} {:?}\n{answer:?}",
+                String::from_utf8_lossy(&bytes)
+            );
+        }
+    }
 }
