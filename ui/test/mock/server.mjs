@@ -37,7 +37,7 @@ function answer(path, query, state) {
       const day = data.windows.findIndex((w) => w.id === name);
       return day < 0 ? null : data.window(day, true);
     }
-    case "alerts": return list(data.alerts.filter(by("endpoint")), query);
+    case "alerts": return list(data.alerts.filter(by("endpoint")).filter(by("monitor")), query);
     case "decisions": return list(data.decisions.filter(by("endpoint")), query);
     case "plans": return name ? data.plans.find((p) => p.id === name) : list(data.plans.filter(by("endpoint")), query);
     case "datasets": {
