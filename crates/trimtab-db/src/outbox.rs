@@ -85,6 +85,44 @@ impl Db {
         .await
     }
 
+    /// The messages of one workspace after `seq`, oldest first, at most `limit`: for readers that keep their
+    /// place themselves (a console's event stream). It stops where [`Db::outbox_next`] does.
+    pub async fn outbox_since(
+        &self,
+        workspace: &WorkspaceId,
+        seq: i64,
+        limit: u32,
+    ) -> Result<Vec<OutboxEvent>, DbError> {
+        let workspace = workspace.clone();
+        self.read(move |tx| {
+            let until = match tx.dialect() {
+                Dialect::Sqlite => "",
+                Dialect::Postgres => "AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint ",
+            };
+            let sql = format!(
+                "SELECT seq, workspace_id, topic, version, payload, at FROM outbox
+                 WHERE seq > ?1 AND workspace_id = ?2 {until}ORDER BY seq LIMIT ?3"
+            );
+            tx.query(&sql, params![seq, &workspace, limit])?.iter().map(read).collect()
+        })
+        .await
+    }
+
+    /// The place of the newest message; 0 when there is none.
+    pub async fn outbox_head(&self) -> Result<i64, DbError> {
+        self.read(|tx| {
+            tx.query_one("SELECT COALESCE(MAX(seq), 0) FROM outbox", params![])?
+                .get(0)
+        })
+        .await
+    }
+
+    /// The latest time of a message by the loop's clock: where a replay's clock stood at least.
+    pub async fn outbox_time(&self) -> Result<Option<Time>, DbError> {
+        self.read(|tx| tx.query_one("SELECT MAX(at) FROM outbox", params![])?.get(0))
+            .await
+    }
+
     /// Records that a consumer has handled everything up to `seq`.
     pub async fn outbox_done(&self, consumer: &'static str, seq: i64) -> Result<(), DbError> {
         self.write(Lane::Control, move |tx| {

@@ -189,3 +189,20 @@ async fn roles_decide_and_the_trail_is_kept() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_process_own_token_edits_and_does_no_more() {
+    for access in each(AccessMode::Tokens).await {
+        access
+            .create_token(&Scope::local(), new("a", Role::Admin))
+            .await
+            .unwrap();
+        let scope = access
+            .authenticate(&with_token(&access.own_token()))
+            .await
+            .unwrap();
+        assert_eq!(scope.principal.name.as_ref(), "loop");
+        assert_eq!(scope.principal.role, Role::Editor);
+        assert_eq!(access.tokens(&Scope::local()).await.unwrap().len(), 1);
+    }
+}

@@ -78,6 +78,13 @@ async fn outbox_gives_each_consumer_everything_once_past_its_cursor() {
         db.outbox_done("one", events[0].seq).await.unwrap();
         assert_eq!(db.outbox_next("one", 10).await.unwrap().len(), 1);
         assert_eq!(db.outbox_next("two", 10).await.unwrap().len(), 2);
+        let here = events[0].workspace.clone();
+        let elsewhere = trimtab_types::WorkspaceId::new("elsewhere").unwrap();
+        assert_eq!(db.outbox_since(&here, 0, 10).await.unwrap(), events);
+        assert_eq!(db.outbox_since(&here, 0, 1).await.unwrap(), events[..1]);
+        assert!(db.outbox_since(&elsewhere, 0, 10).await.unwrap().is_empty());
+        assert_eq!(db.outbox_head().await.unwrap(), events[1].seq);
+        assert_eq!(db.outbox_time().await.unwrap(), Some(events[1].at));
     }
 }
 

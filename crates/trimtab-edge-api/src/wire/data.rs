@@ -76,6 +76,10 @@ pub struct NumericProfile {
     pub mean: f64,
     /// Standard deviation.
     pub std: f64,
+    /// The edges of equal-width bins, one more than counts.
+    pub edges: Vec<f64>,
+    /// Values by bin.
+    pub counts: Vec<u64>,
 }
 
 /// How often a value occurs.

@@ -1,0 +1,49 @@
+//! Endpoints.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use trimtab_edge::{CallScope, Failure};
+use trimtab_types::{Name, Scope};
+
+use crate::{
+    convert,
+    handlers::Answer,
+    state::Api,
+    wire::{Endpoint, List},
+};
+
+pub(crate) async fn endpoints(
+    State(api): State<Api>,
+    CallScope(scope): CallScope,
+) -> Answer<List<Endpoint>> {
+    let mut items = Vec::new();
+    for endpoint in api.serving.endpoints(&scope).await? {
+        items.push(whole(&api, &scope, endpoint).await?);
+    }
+    Ok(Json(List::whole(items)))
+}
+
+pub(crate) async fn endpoint(
+    State(api): State<Api>,
+    CallScope(scope): CallScope,
+    Path(name): Path<Name>,
+) -> Answer<Endpoint> {
+    let endpoint = api.serving.endpoint(&scope, &name).await?;
+    Ok(Json(whole(&api, &scope, endpoint).await?))
+}
+
+async fn whole(
+    api: &Api,
+    scope: &Scope,
+    endpoint: trimtab_serving::Endpoint,
+) -> Result<Endpoint, Failure> {
+    let name = endpoint.spec.name.clone();
+    let revisions = api.serving.revisions(scope, &name).await?;
+    let policy = api.controller.policy(scope, &name).await?;
+    let bounds = convert::endpoint::bounds(&api.events, &scope.workspace, &name).await;
+    Ok(convert::endpoint::endpoint(
+        endpoint, revisions, &policy, bounds,
+    ))
+}

@@ -1,0 +1,181 @@
+//! How commands talk to a server.
+
+use std::{env, fs, path::Path};
+
+use anyhow::Context as _;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
+use trimtab_edge_api::{desired::Desired, wire::ErrorBody};
+
+use crate::told::{Exit, Told};
+
+/// Where a server is when nobody says otherwise.
+const DEFAULT: &str = "http://127.0.0.1:5000";
+
+/// A client of one server.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+    workspace: Option<String>,
+}
+
+impl Client {
+    /// A client of the server that `--server`, `TRIMTAB_SERVER` or `server:` of trimtab.yaml names.
+    pub(crate) fn new(server: Option<&str>, workspace: Option<&str>) -> anyhow::Result<Self> {
+        let url = resolve(server);
+        let http = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .connect_timeout(std::time::Duration::from_secs(10))
+            .user_agent(concat!("trimtab/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .context("the HTTP client cannot be set up")?;
+        Ok(Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+            workspace: workspace.map(str::to_owned),
+        })
+    }
+
+    /// The server's address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A GET below `/api/v1`.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.json(self.request(Method::GET, path)).await
+    }
+
+    /// A POST of JSON below `/api/v1`.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.json(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// A POST of bytes below `/api/v1`.
+    pub(crate) async fn post_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<T> {
+        self.json(self.request(Method::POST, path).body(body)).await
+    }
+
+    /// A DELETE below `/api/v1`.
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.json(self.request(Method::DELETE, path)).await
+    }
+
+    /// The bytes of a GET below `/api/v1`.
+    pub(crate) async fn bytes(&self, path: &str) -> anyhow::Result<bytes::Bytes> {
+        let response = self.send(self.request(Method::GET, path)).await?;
+        response
+            .bytes()
+            .await
+            .with_context(|| format!("the answer of {} broke off", self.url))
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut request = self
+            .http
+            .request(method, format!("{}/api/v1/{path}", self.url));
+        if let Some(token) = token() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(workspace) = &self.workspace {
+            request = request.header("x-trimtab-workspace", workspace);
+        }
+        request
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
+        let response = self.send(request).await?;
+        response
+            .json()
+            .await
+            .with_context(|| format!("{} does not answer as a Trimtab server does", self.url))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let response = request.send().await.map_err(|error| {
+            let cause = std::error::Error::source(&error).map_or_else(
+                || error.to_string(),
+                |source| {
+                    let mut source = source;
+                    while let Some(inner) = source.source() {
+                        source = inner;
+                    }
+                    source.to_string()
+                },
+            );
+            Told::new(
+                Exit::Unreachable,
+                format!("the server at {} cannot be reached: {cause}", self.url),
+            )
+            .hint("start one with `trimtab server`, or name another with `--server URL`")
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refusal(&self.url, response).await)
+    }
+}
+
+async fn refusal(url: &str, response: Response) -> anyhow::Error {
+    let status = response.status();
+    let text = response.text().await.unwrap_or_default();
+    let exit = if status.is_server_error() {
+        Exit::Failed
+    } else {
+        Exit::Refused
+    };
+    match serde_json::from_str::<ErrorBody>(&text) {
+        Ok(body) => {
+            let told = Told::new(exit, body.error.message);
+            match body.error.hint {
+                Some(hint) => told.hint(hint).into(),
+                None => told.into(),
+            }
+        }
+        Err(_) if status == StatusCode::NOT_FOUND => Told::new(
+            exit,
+            format!("{url} does not answer as a Trimtab server does (404)"),
+        )
+        .hint("name the right server with `--server URL`")
+        .into(),
+        Err(_) => Told::new(exit, format!("the server at {url} answered {status}")).into(),
+    }
+}
+
+fn resolve(server: Option<&str>) -> String {
+    if let Some(server) = server {
+        return server.to_owned();
+    }
+    if let Ok(server) = env::var("TRIMTAB_SERVER")
+        && !server.is_empty()
+    {
+        return server;
+    }
+    let file = Path::new("trimtab.yaml");
+    fs::read_to_string(file)
+        .ok()
+        .and_then(|text| Desired::parse("trimtab.yaml", &text).ok())
+        .and_then(|desired| desired.server)
+        .unwrap_or_else(|| DEFAULT.to_owned())
+}
+
+fn token() -> Option<String> {
+    ["TRIMTAB_TOKEN", "MLFLOW_TRACKING_TOKEN"]
+        .iter()
+        .find_map(|name| env::var(name).ok())
+        .filter(|token| !token.is_empty())
+}
+
+/// A piece of a path, with everything odd encoded.
+pub(crate) fn segment(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
