@@ -71,11 +71,18 @@ pub(crate) fn prepare(
     }
     let data_dir = match &args.data_dir {
         Some(folder) => folder.clone(),
-        None => args.dir.join("servers").join(trimtab_types::PlanId::new().to_string()),
+        None => args
+            .dir
+            .join("servers")
+            .join(trimtab_types::PlanId::new().to_string()),
     };
     let faults: Vec<Fault> = FAULTS
         .iter()
-        .map(|fault| fault.parse::<Fault>().map_err(|problem| anyhow::anyhow!("{fault}: {problem}")))
+        .map(|fault| {
+            fault
+                .parse::<Fault>()
+                .map_err(|problem| anyhow::anyhow!("{fault}: {problem}"))
+        })
         .collect::<Result<_, _>>()?;
     let replay = ReplayArgs {
         data: history,
@@ -94,14 +101,26 @@ pub(crate) fn prepare(
         html: args.html.clone(),
         exit: args.exit,
     };
-    Ok((replay, vec![Operator::SendRefused { from: STRANGER.parse()? }]))
+    Ok((
+        replay,
+        vec![Operator::SendRefused {
+            from: STRANGER.parse()?,
+        }],
+    ))
 }
 
 /// The example as a git repository of its own, committed once; a second demo finds it as it is.
 fn write_project(folder: &Path) -> anyhow::Result<()> {
-    let problem = || format!("the example project cannot be written to {}", folder.display());
+    let problem = || {
+        format!(
+            "the example project cannot be written to {}",
+            folder.display()
+        )
+    };
     for name in Example::iter() {
-        let Some(file) = Example::get(&name) else { continue };
+        let Some(file) = Example::get(&name) else {
+            continue;
+        };
         let path = folder.join(name.as_ref());
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).with_context(problem)?;
@@ -114,18 +133,43 @@ fn write_project(folder: &Path) -> anyhow::Result<()> {
         git(folder, &["init", "--quiet"])?;
     }
     git(folder, &["add", "--all"])?;
-    let is_clean = Command::new("git").arg("-C").arg(folder).args(["diff", "--cached", "--quiet"]).status();
+    let is_clean = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["diff", "--cached", "--quiet"])
+        .status();
     if !is_clean.context("git cannot be run")?.success() {
-        let identity = ["-c", "user.name=Trimtab demo", "-c", "user.email=demo@localhost"];
-        git(folder, &[&identity[..], &["commit", "--quiet", "--message", "The flights example"]].concat())?;
+        let identity = [
+            "-c",
+            "user.name=Trimtab demo",
+            "-c",
+            "user.email=demo@localhost",
+        ];
+        git(
+            folder,
+            &[
+                &identity[..],
+                &["commit", "--quiet", "--message", "The flights example"],
+            ]
+            .concat(),
+        )?;
     }
     Ok(())
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().context("git cannot be run")?;
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .context("git cannot be run")?;
     if !output.status.success() {
-        bail!("git {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "git {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }
@@ -146,5 +190,6 @@ fn make_history(python: &Path, project: &Path, history: &Path) -> anyhow::Result
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    std::fs::rename(&unfinished, history).with_context(|| format!("{} cannot be written", history.display()))
+    std::fs::rename(&unfinished, history)
+        .with_context(|| format!("{} cannot be written", history.display()))
 }

@@ -25,7 +25,9 @@ impl Project {
         let spec_path = folder.join("trimtab.yaml");
         let spec = std::fs::read_to_string(&spec_path)
             .with_context(|| format!("cannot read {}", spec_path.display()))?;
-        let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
+        let folder = folder
+            .canonicalize()
+            .with_context(|| format!("cannot find {}", folder.display()))?;
         let Ok(root) = git(&folder, &["rev-parse", "--show-toplevel"]) else {
             bail!(
                 "{} is not in a git repository; the server works from a recorded commit (hint: git init && git add -A && git commit -m start)",
@@ -33,12 +35,26 @@ impl Project {
             );
         };
         let repository = PathBuf::from(root).canonicalize()?;
-        let commit = git(&folder, &["rev-parse", "HEAD"])
-            .with_context(|| format!("{} has no commit yet (hint: git commit)", repository.display()))?;
-        let below = folder.strip_prefix(&repository).context("the project lies outside its repository")?;
-        let subfolder =
-            if below.as_os_str().is_empty() { ".".to_owned() } else { below.to_string_lossy().into_owned() };
-        Ok(Self { repository, subfolder, commit, spec })
+        let commit = git(&folder, &["rev-parse", "HEAD"]).with_context(|| {
+            format!(
+                "{} has no commit yet (hint: git commit)",
+                repository.display()
+            )
+        })?;
+        let below = folder
+            .strip_prefix(&repository)
+            .context("the project lies outside its repository")?;
+        let subfolder = if below.as_os_str().is_empty() {
+            ".".to_owned()
+        } else {
+            below.to_string_lossy().into_owned()
+        };
+        Ok(Self {
+            repository,
+            subfolder,
+            commit,
+            spec,
+        })
     }
 
     /// The body of `POST /api/v1/apply`.
@@ -51,9 +67,18 @@ impl Project {
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().context("git cannot be run")?;
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .context("git cannot be run")?;
     if !output.status.success() {
-        bail!("git {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "git {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

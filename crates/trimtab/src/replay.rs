@@ -82,11 +82,16 @@ pub(crate) struct ReplayArgs {
 /// Plays a history; answers the report and the server, which is still up.
 pub(crate) async fn play(
     args: &ReplayArgs,
+    server: ServerConfig,
     operators: Vec<Operator>,
     progress: impl Fn(&str, f64),
 ) -> anyhow::Result<(Report, Running)> {
     let started = Instant::now();
-    let columns = HistoryColumns { time: &args.time, id: &args.id, label: &args.label };
+    let columns = HistoryColumns {
+        time: &args.time,
+        id: &args.id,
+        label: &args.label,
+    };
     let mut history = History::read(&args.data, &columns)?;
     if let Some(until) = args.until {
         history = history.before(until);
@@ -95,9 +100,9 @@ pub(crate) async fn play(
         bail!("no row of the history lies before --until");
     }
     let (first, last) = history.span();
-    let train_until = args.train_until.unwrap_or_else(|| {
-        first + Duration::from_micros(last.since(first).as_micros() / 12)
-    });
+    let train_until = args
+        .train_until
+        .unwrap_or_else(|| first + Duration::from_micros(last.since(first).as_micros() / 12));
     if train_until <= first || train_until > last {
         bail!("--train-until {train_until} does not lie within the history ({first} to {last})");
     }
@@ -111,10 +116,19 @@ pub(crate) async fn play(
         data_dir,
         listen: vec![args.listen.clone()],
         replay_from: Some(first),
-        ..ServerConfig::default()
+        ..server
     })
     .await?;
-    let outcome = run(args, &project, &history, train_until, operators, &running, &progress).await;
+    let outcome = run(
+        args,
+        &project,
+        &history,
+        train_until,
+        operators,
+        &running,
+        &progress,
+    )
+    .await;
     let seen = match outcome {
         Ok(seen) => seen,
         Err(error) => {
@@ -125,7 +139,12 @@ pub(crate) async fn play(
     let report = outcome::summarise(
         &running,
         outcome::Played {
-            history: args.data.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            history: args
+                .data
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             span: (first, last),
             endpoint: seen.endpoint,
             training_rows: seen.training_rows,
@@ -157,7 +176,10 @@ async fn run(
     progress: &impl Fn(&str, f64),
 ) -> anyhow::Result<Ran> {
     let api = Api::new(&running.url)?;
-    let _: Value = api.post("apply", &project.apply_request()).await.context("the project cannot be applied")?;
+    let _: Value = api
+        .post("apply", &project.apply_request())
+        .await
+        .context("the project cannot be applied")?;
     let (endpoint, row_key) = only_endpoint(&api, args.endpoint.as_deref()).await?;
     let trigger = trigger_of(&api, &endpoint).await?;
 
@@ -165,18 +187,28 @@ async fn run(
     // Only what was known when the first model was trained: rows whose label had come by then.
     let known = history.index_at(train_until - args.label_delay);
     if known == 0 {
-        bail!("no label is known by --train-until {train_until} with a label delay of {}", args.label_delay);
+        bail!(
+            "no label is known by --train-until {train_until} with a label delay of {}",
+            args.label_delay
+        );
     }
     let training = history.table.slice(0, known);
     let parquet = parquet_bytes(&training)?;
-    let path = format!("datasets?name={endpoint}-training&time_column={}", args.time);
+    let path = format!(
+        "datasets?name={endpoint}-training&time_column={}",
+        args.time
+    );
     let dataset: Value = api
         .post_bytes(&path, "application/vnd.apache.parquet", parquet)
         .await
         .context("the first training dataset version cannot be made")?;
     let _: Value = api.post("clock", &json!({ "to": train_until })).await?;
-    let _: Value =
-        api.post(&format!("triggers/{trigger}/fire"), &json!({ "dataset": dataset["id"] })).await?;
+    let _: Value = api
+        .post(
+            &format!("triggers/{trigger}/fire"),
+            &json!({ "dataset": dataset["id"] }),
+        )
+        .await?;
     let _: Value = api.post("clock", &json!({ "to": train_until })).await?;
     let plans: Value = api.get("plans?limit=1").await?;
     let plan = &plans["items"][0];
@@ -185,7 +217,10 @@ async fn run(
             .as_array()
             .and_then(|steps| steps.iter().find_map(|step| step["error"].as_str()))
             .unwrap_or("see the plan");
-        bail!("the first model was not put into service ({}): {failed}", plan["state"]);
+        bail!(
+            "the first model was not put into service ({}): {failed}",
+            plan["state"]
+        );
     }
 
     let (first, last) = history.span();
@@ -202,22 +237,38 @@ async fn run(
     let by_period = drive
         .play(&row_key, |at| {
             let day: String = at.to_string().chars().take(10).collect();
-            progress(&format!("playing {day}"), at.since(first).as_secs_f64() / length);
+            progress(
+                &format!("playing {day}"),
+                at.since(first).as_secs_f64() / length,
+            );
         })
         .await?;
-    Ok(Ran { endpoint, training_rows: known as u64, by_period })
+    Ok(Ran {
+        endpoint,
+        training_rows: known as u64,
+        by_period,
+    })
 }
 
 async fn only_endpoint(api: &Api, wanted: Option<&str>) -> anyhow::Result<(String, String)> {
     let endpoints: Value = api.get("endpoints").await?;
     let endpoints = endpoints["items"].as_array().cloned().unwrap_or_default();
-    let names: Vec<&str> = endpoints.iter().filter_map(|endpoint| endpoint["name"].as_str()).collect();
+    let names: Vec<&str> = endpoints
+        .iter()
+        .filter_map(|endpoint| endpoint["name"].as_str())
+        .collect();
     let name = match (wanted, names.as_slice()) {
         (Some(wanted), names) if names.contains(&wanted) => wanted,
-        (Some(wanted), names) => bail!("trimtab.yaml has no endpoint `{wanted}`; it has {}", names.join(", ")),
+        (Some(wanted), names) => bail!(
+            "trimtab.yaml has no endpoint `{wanted}`; it has {}",
+            names.join(", ")
+        ),
         (None, [only]) => only,
         (None, []) => bail!("trimtab.yaml declares no endpoint"),
-        (None, names) => bail!("trimtab.yaml has several endpoints ({}); choose one with --endpoint", names.join(", ")),
+        (None, names) => bail!(
+            "trimtab.yaml has several endpoints ({}); choose one with --endpoint",
+            names.join(", ")
+        ),
     };
     let endpoint = endpoints.iter().find(|endpoint| endpoint["name"] == name);
     let row_key = endpoint.and_then(|endpoint| endpoint["row_key"].as_str()).with_context(|| {

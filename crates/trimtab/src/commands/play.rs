@@ -20,13 +20,19 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> anyhow::Result<()
     let progress = Progress::new();
     let python = python(context)?;
     let (replay, operators) = demo::prepare(&args, &python, |doing| progress.show(doing, 0.0))?;
-    let config = ServerConfig { python: Some(python), ..ServerConfig::of(&context.config(Flags::default())?)? };
+    let config = ServerConfig {
+        python: Some(python),
+        ..ServerConfig::of(&context.config(Flags::default())?)?
+    };
     play(context, &replay, config, operators, &progress).await
 }
 
 pub(super) async fn replay(context: &Context, args: ReplayArgs) -> anyhow::Result<()> {
     logs(&LogFormat::Text, "warn");
-    let config = ServerConfig { python: Some(python(context)?), ..ServerConfig::of(&context.config(Flags::default())?)? };
+    let config = ServerConfig {
+        python: Some(python(context)?),
+        ..ServerConfig::of(&context.config(Flags::default())?)?
+    };
     play(context, &args, config, Vec::new(), &Progress::new()).await
 }
 
@@ -38,7 +44,9 @@ async fn play(
     progress: &Progress,
 ) -> anyhow::Result<()> {
     let mut stop = std::pin::pin!(told_to_stop());
-    let playing = replay::play(args, config, operators, |doing, share| progress.show(doing, share));
+    let playing = replay::play(args, config, operators, |doing, share| {
+        progress.show(doing, share)
+    });
     let (report, running) = tokio::select! {
         played = playing => played?,
         stopped = &mut stop => {

@@ -16,7 +16,10 @@ impl Api {
     /// A client of the server at this address, `http://127.0.0.1:5000`.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
         let http = Client::builder().tcp_nodelay(true).no_proxy().build()?;
-        Ok(Self { http, url: url.trim_end_matches('/').to_owned() })
+        Ok(Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+        })
     }
 
     /// A GET below `/api/v1` (or of an absolute path).
@@ -25,7 +28,11 @@ impl Api {
     }
 
     /// A POST of JSON below `/api/v1`.
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> anyhow::Result<T> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<T> {
         Self::send(self.http.post(self.at(path)).json(body), path).await
     }
 
@@ -36,7 +43,11 @@ impl Api {
         content_type: &str,
         body: Vec<u8>,
     ) -> anyhow::Result<T> {
-        let request = self.http.post(self.at(path)).header("content-type", content_type).body(body);
+        let request = self
+            .http
+            .post(self.at(path))
+            .header("content-type", content_type)
+            .body(body);
         Self::send(request, path).await
     }
 
@@ -47,14 +58,24 @@ impl Api {
         headers: &[(&str, String)],
         body: Vec<u8>,
     ) -> anyhow::Result<(u16, String)> {
-        let mut request = self.http.post(format!("{}/v2/models/{endpoint}/infer", self.url)).body(body);
+        let mut request = self
+            .http
+            .post(format!("{}/v2/models/{endpoint}/infer", self.url))
+            .body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
         let response = request.send().await.context("the server does not answer")?;
         let status = response.status().as_u16();
-        let bytes = response.bytes().await.context("the server's answer broke off")?;
-        let text = if status == 200 { String::new() } else { String::from_utf8_lossy(&bytes).into_owned() };
+        let bytes = response
+            .bytes()
+            .await
+            .context("the server's answer broke off")?;
+        let text = if status == 200 {
+            String::new()
+        } else {
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
         Ok((status, text))
     }
 
@@ -67,16 +88,24 @@ impl Api {
     }
 
     async fn send<T: DeserializeOwned>(request: RequestBuilder, path: &str) -> anyhow::Result<T> {
-        let response = request.send().await.with_context(|| format!("{path}: the server does not answer"))?;
+        let response = request
+            .send()
+            .await
+            .with_context(|| format!("{path}: the server does not answer"))?;
         let status = response.status();
-        let bytes = response.bytes().await.with_context(|| format!("{path}: the answer broke off"))?;
+        let bytes = response
+            .bytes()
+            .await
+            .with_context(|| format!("{path}: the answer broke off"))?;
         if !status.is_success() {
             let error: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-            let message = error["error"]["message"]
-                .as_str()
-                .map_or_else(|| String::from_utf8_lossy(&bytes).into_owned(), str::to_owned);
+            let message = error["error"]["message"].as_str().map_or_else(
+                || String::from_utf8_lossy(&bytes).into_owned(),
+                str::to_owned,
+            );
             bail!("{path}: {message} ({})", status.as_u16());
         }
-        serde_json::from_slice(&bytes).with_context(|| format!("{path}: the answer is not what was expected"))
+        serde_json::from_slice(&bytes)
+            .with_context(|| format!("{path}: the answer is not what was expected"))
     }
 }

@@ -74,13 +74,23 @@ impl Drive<'_> {
             .get(&format!("/v2/models/{}", self.endpoint))
             .await
             .context("the endpoint's signature cannot be read")?;
-        let traffic = Traffic::new(self.history, &metadata.inputs, row_key, self.faults.to_vec())?;
+        let traffic = Traffic::new(
+            self.history,
+            &metadata.inputs,
+            row_key,
+            self.faults.to_vec(),
+        )?;
         let (first, last) = self.history.span();
         let start = self.history.index_at(self.train_until);
         if start == self.history.len() {
-            bail!("no row is left after --train-until {}; the history ends at {last}", self.train_until);
+            bail!(
+                "no row is left after --train-until {}; the history ends at {last}",
+                self.train_until
+            );
         }
         let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+        // A row whose prediction was refused is in no log: there is nothing that its label could be joined to.
+        let mut answered = vec![false; self.history.len()];
         let mut next_row = start;
         let mut next_label = start;
         let mut clock = self.train_until;
@@ -105,8 +115,9 @@ impl Drive<'_> {
                 entry.latencies_ms.push(milliseconds);
                 entry.failures += u64::from(status != 200);
                 entry.rows += rows.len() as u64;
+                answered[rows].fill(status == 200);
             }
-            next_label = self.deliver_labels(next_label, until).await?;
+            next_label = self.deliver_labels(next_label, until, &answered).await?;
             self.advance(until).await?;
             self.operate(until).await?;
             clock = until;
@@ -128,13 +139,25 @@ impl Drive<'_> {
     ) -> anyhow::Result<(std::ops::Range<usize>, f64, u16)> {
         let request = traffic.request(self.history, rows.clone());
         let headers = [
-            ("inference-header-content-length", request.header_bytes.to_string()),
+            (
+                "inference-header-content-length",
+                request.header_bytes.to_string(),
+            ),
             ("content-type", "application/octet-stream".to_owned()),
-            ("x-trimtab-key", self.history.ids.value(rows.start).to_owned()),
-            ("x-trimtab-event-time", self.history.times[rows.start].to_string()),
+            (
+                "x-trimtab-key",
+                self.history.ids.value(rows.start).to_owned(),
+            ),
+            (
+                "x-trimtab-event-time",
+                self.history.times[rows.start].to_string(),
+            ),
         ];
         let started = Instant::now();
-        let (status, answer) = self.api.infer(&self.endpoint, &headers, request.body).await?;
+        let (status, answer) = self
+            .api
+            .infer(&self.endpoint, &headers, request.body)
+            .await?;
         let milliseconds = started.elapsed().as_secs_f64() * 1e3;
         if status >= 500 {
             bail!("a prediction failed with {status}: {answer}");
@@ -143,9 +166,18 @@ impl Drive<'_> {
     }
 
     /// Delivers the labels that are known by `until`; answers the first row whose label is not.
-    async fn deliver_labels(&self, from: usize, until: Time) -> anyhow::Result<usize> {
-        let to = self.history.times.partition_point(|time| *time + self.label_delay <= until);
+    async fn deliver_labels(
+        &self,
+        from: usize,
+        until: Time,
+        answered: &[bool],
+    ) -> anyhow::Result<usize> {
+        let to = self
+            .history
+            .times
+            .partition_point(|time| *time + self.label_delay <= until);
         let items: Vec<Value> = (from..to.max(from))
+            .filter(|row| answered[*row])
             .filter_map(|row| {
                 let value = label(self.history, row, self.faults)?;
                 let known_at = self.history.times[row] + self.label_delay;
@@ -153,7 +185,7 @@ impl Drive<'_> {
             })
             .collect();
         for chunk in items.chunks(1_000) {
-            let body = json!({ "endpoint": self.endpoint, "items": chunk, "ignore_unknown": true });
+            let body = json!({ "endpoint": self.endpoint, "items": chunk });
             let _: Value = self.api.post("feedback", &body).await?;
         }
         Ok(to.max(from))
@@ -163,18 +195,25 @@ impl Drive<'_> {
         let due = |operator: &Operator| match operator {
             Operator::SendRefused { from } => *from <= now,
         };
-        let Some(position) = self.operators.iter().position(due) else { return Ok(()) };
+        let Some(position) = self.operators.iter().position(due) else {
+            return Ok(());
+        };
         let plans: Value = self.api.get("plans?limit=50").await?;
         let plans = plans["items"].as_array().cloned().unwrap_or_default();
         if plans.iter().any(|plan| plan["state"] == "running") {
             return Ok(());
         }
-        let refused = plans.iter().find(|plan| plan["state"] == "refused").and_then(|plan| {
-            let steps = plan["steps"].as_array()?;
-            let register = steps.iter().find(|step| step["name"] == "register")?;
-            register["output"]["version"].as_i64()
-        });
-        let Some(version) = refused else { return Ok(()) };
+        let refused = plans
+            .iter()
+            .find(|plan| plan["state"] == "refused")
+            .and_then(|plan| {
+                let steps = plan["steps"].as_array()?;
+                let register = steps.iter().find(|step| step["name"] == "register")?;
+                register["output"]["version"].as_i64()
+            });
+        let Some(version) = refused else {
+            return Ok(());
+        };
         let body = json!({ "endpoint": self.endpoint, "version": version, "skip_gate": true });
         let _: Value = self.api.post("rollouts", &body).await?;
         self.operators.remove(position);

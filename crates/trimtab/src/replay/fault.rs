@@ -73,8 +73,9 @@ impl FromStr for Fault {
         const KEYS: &str = "kind, column, from, to, factor, with, name";
         let mut fields = std::collections::BTreeMap::new();
         for part in text.split(',') {
-            let (key, value) =
-                part.split_once('=').ok_or_else(|| format!("`{part}` is not key=value (keys: {KEYS})"))?;
+            let (key, value) = part
+                .split_once('=')
+                .ok_or_else(|| format!("`{part}` is not key=value (keys: {KEYS})"))?;
             if !KEYS.split(", ").any(|known| known == key) {
                 return Err(format!("unknown key `{key}` (keys: {KEYS})"));
             }
@@ -82,8 +83,17 @@ impl FromStr for Fault {
                 return Err(format!("`{key}` is given twice"));
             }
         }
-        let need = |key: &str| fields.get(key).copied().ok_or_else(|| format!("`{key}=` is missing"));
-        let time = |key: &str| need(key)?.parse::<Time>().map_err(|error| error.to_string());
+        let need = |key: &str| {
+            fields
+                .get(key)
+                .copied()
+                .ok_or_else(|| format!("`{key}=` is missing"))
+        };
+        let time = |key: &str| {
+            need(key)?
+                .parse::<Time>()
+                .map_err(|error| error.to_string())
+        };
         let (from, to) = (time("from")?, time("to")?);
         if from >= to {
             return Err("`from` must be before `to`".to_owned());
@@ -92,20 +102,24 @@ impl FromStr for Fault {
             "unit" => {
                 let factor = match fields.get("factor") {
                     None => KILOMETRES_PER_MILE,
-                    Some(text) => {
-                        text.parse().map_err(|_| format!("`factor={text}` is not a number"))?
-                    }
+                    Some(text) => text
+                        .parse()
+                        .map_err(|_| format!("`factor={text}` is not a number"))?,
                 };
                 FaultKind::Unit { factor }
             }
             "nulls" => FaultKind::Nulls,
             "rename" => {
                 let column = need("column")?;
-                let to = fields.get("name").map_or_else(|| format!("{column}_renamed"), ToString::to_string);
+                let to = fields
+                    .get("name")
+                    .map_or_else(|| format!("{column}_renamed"), ToString::to_string);
                 FaultKind::Rename { to }
             }
             "stuck" => FaultKind::Stuck,
-            "swap" => FaultKind::Swap { with: need("with")?.to_owned() },
+            "swap" => FaultKind::Swap {
+                with: need("with")?.to_owned(),
+            },
             "labels" => FaultKind::Labels,
             other => {
                 return Err(format!(
@@ -113,8 +127,17 @@ impl FromStr for Fault {
                 ));
             }
         };
-        let column = if kind == FaultKind::Labels { String::new() } else { need("column")?.to_owned() };
-        Ok(Self { kind, column, from, to })
+        let column = if kind == FaultKind::Labels {
+            String::new()
+        } else {
+            need("column")?.to_owned()
+        };
+        Ok(Self {
+            kind,
+            column,
+            from,
+            to,
+        })
     }
 }
 
@@ -124,19 +147,38 @@ mod tests {
 
     #[test]
     fn faults_are_read_and_mistakes_are_named() {
-        let fault: Fault = "kind=unit,column=distance,from=2013-05-06,to=2013-05-13".parse().unwrap();
+        let fault: Fault = "kind=unit,column=distance,from=2013-05-06,to=2013-05-13"
+            .parse()
+            .unwrap();
         assert_eq!(fault.kind, FaultKind::Unit { factor: 1.609_344 });
         assert!(fault.hits("2013-05-12T23:59:59Z".parse().unwrap()));
         assert!(!fault.hits("2013-05-13".parse().unwrap()));
-        let labels = "kind=labels,from=2013-05-06,to=2013-05-13".parse::<Fault>().unwrap();
+        let labels = "kind=labels,from=2013-05-06,to=2013-05-13"
+            .parse::<Fault>()
+            .unwrap();
         assert_eq!(labels.column, "");
         for (bad, why) in [
-            ("kind=unit,from=2013-05-06,to=2013-05-13", "`column=` is missing"),
-            ("kind=melt,column=a,from=2013-05-06,to=2013-05-13", "unknown kind `melt`"),
-            ("kind=nulls,column=a,from=2013-05-13,to=2013-05-06", "before"),
-            ("kind=nulls,colum=a,from=2013-05-13,to=2013-05-14", "unknown key `colum`"),
+            (
+                "kind=unit,from=2013-05-06,to=2013-05-13",
+                "`column=` is missing",
+            ),
+            (
+                "kind=melt,column=a,from=2013-05-06,to=2013-05-13",
+                "unknown kind `melt`",
+            ),
+            (
+                "kind=nulls,column=a,from=2013-05-13,to=2013-05-06",
+                "before",
+            ),
+            (
+                "kind=nulls,colum=a,from=2013-05-13,to=2013-05-14",
+                "unknown key `colum`",
+            ),
             ("nulls", "not key=value"),
-            ("kind=swap,column=a,from=2013-05-01,to=2013-05-06", "`with=` is missing"),
+            (
+                "kind=swap,column=a,from=2013-05-01,to=2013-05-06",
+                "`with=` is missing",
+            ),
         ] {
             let error = bad.parse::<Fault>().unwrap_err();
             assert!(error.contains(why), "{bad}: {error}");

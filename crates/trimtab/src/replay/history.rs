@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use arrow::{
     array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray},
-    compute::{cast, concat_batches, lexsort_to_indices, take, SortColumn},
+    compute::{SortColumn, cast, concat_batches, lexsort_to_indices, take},
     datatypes::{DataType, TimeUnit},
 };
 use trimtab_types::Time;
@@ -40,8 +40,11 @@ impl History {
     pub(crate) fn read(path: &Path, columns: &HistoryColumns<'_>) -> anyhow::Result<Self> {
         let batches = trimtab_table::read(path, &trimtab_table::ReadOptions::default())
             .with_context(|| format!("cannot read the history {}", path.display()))?;
-        let Some(first) = batches.first() else { bail!("the history {} has no rows", path.display()) };
-        let table = concat_batches(&first.schema(), &batches).context("the history's batches do not agree")?;
+        let Some(first) = batches.first() else {
+            bail!("the history {} has no rows", path.display())
+        };
+        let table = concat_batches(&first.schema(), &batches)
+            .context("the history's batches do not agree")?;
         if table.num_rows() == 0 {
             bail!("the history {} has no rows", path.display());
         }
@@ -51,13 +54,22 @@ impl History {
         no_nulls(&ids, columns.id)?;
         let order = lexsort_to_indices(
             &[
-                SortColumn { values: times, options: None },
-                SortColumn { values: ids, options: None },
+                SortColumn {
+                    values: times,
+                    options: None,
+                },
+                SortColumn {
+                    values: ids,
+                    options: None,
+                },
             ],
             None,
         )?;
-        let sorted: Vec<ArrayRef> =
-            table.columns().iter().map(|values| take(values, &order, None)).collect::<Result<_, _>>()?;
+        let sorted: Vec<ArrayRef> = table
+            .columns()
+            .iter()
+            .map(|values| take(values, &order, None))
+            .collect::<Result<_, _>>()?;
         let table = RecordBatch::try_new(table.schema(), sorted)?;
         let times = time_column(&table, columns.time)?
             .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
@@ -65,18 +77,30 @@ impl History {
             .iter()
             .map(|micros| Time::from_micros(*micros))
             .collect();
-        let ids = cast(column(&table, columns.id)?, &DataType::Utf8)?.as_string::<i32>().clone();
+        let ids = cast(column(&table, columns.id)?, &DataType::Utf8)?
+            .as_string::<i32>()
+            .clone();
         let mut seen = std::collections::HashSet::with_capacity(ids.len());
         if let Some(twice) = ids.iter().flatten().find(|id| !seen.insert(*id)) {
-            bail!("id `{twice}` stands in column `{}` more than once; ids must be unique", columns.id);
+            bail!(
+                "id `{twice}` stands in column `{}` more than once; ids must be unique",
+                columns.id
+            );
         }
         let labels = cast(column(&table, columns.label)?, &DataType::Float64)
             .with_context(|| format!("column `{}` is not a number", columns.label))?;
-        let labels = labels.as_primitive::<arrow::datatypes::Float64Type>().clone();
+        let labels = labels
+            .as_primitive::<arrow::datatypes::Float64Type>()
+            .clone();
         if labels.null_count() == labels.len() {
             bail!("column `{}` holds no label at all", columns.label);
         }
-        Ok(Self { table, times, ids, labels })
+        Ok(Self {
+            table,
+            times,
+            ids,
+            labels,
+        })
     }
 
     /// The rows.
@@ -111,7 +135,11 @@ impl History {
     /// Consecutive rows from `start` that share one time, at most `most`.
     pub(crate) fn group(&self, start: usize, most: usize) -> std::ops::Range<usize> {
         let time = self.times[start];
-        let same = self.times[start..].iter().take(most).take_while(|row| **row == time).count();
+        let same = self.times[start..]
+            .iter()
+            .take(most)
+            .take_while(|row| **row == time)
+            .count();
         start..start + same
     }
 }
@@ -119,8 +147,15 @@ impl History {
 fn column<'t>(table: &'t RecordBatch, name: &str) -> anyhow::Result<&'t ArrayRef> {
     table.column_by_name(name).with_context(|| {
         let schema = table.schema();
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        format!("the history has no column `{name}`; it has {}", names.join(", "))
+        let names: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        format!(
+            "the history has no column `{name}`; it has {}",
+            names.join(", ")
+        )
     })
 }
 
@@ -137,15 +172,23 @@ fn time_column(table: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
     let times = match values.data_type() {
         DataType::Timestamp(_, None) => {
             // A time without a zone is taken as UTC.
-            cast(&cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &micros)?
+            cast(
+                &cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?,
+                &micros,
+            )?
         }
-        DataType::Timestamp(_, Some(_)) | DataType::Date32 | DataType::Date64 => cast(values, &micros)?,
+        DataType::Timestamp(_, Some(_)) | DataType::Date32 | DataType::Date64 => {
+            cast(values, &micros)?
+        }
         DataType::Utf8 | DataType::LargeUtf8 => {
             let texts = cast(values, &DataType::Utf8)?;
             let parsed: Vec<Option<i64>> = texts
                 .as_string::<i32>()
                 .iter()
-                .map(|text| text.map(|text| text.parse::<Time>().map(Time::as_micros)).transpose())
+                .map(|text| {
+                    text.map(|text| text.parse::<Time>().map(Time::as_micros))
+                        .transpose()
+                })
                 .collect::<Result<_, _>>()
                 .with_context(|| format!("column `{name}` does not hold times"))?;
             let times = arrow::array::TimestampMicrosecondArray::from(parsed).with_timezone("UTC");
@@ -167,12 +210,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.csv");
         std::fs::write(&path, csv).unwrap();
-        History::read(&path, &HistoryColumns { time: "t", id: "id", label: "y" })
+        History::read(
+            &path,
+            &HistoryColumns {
+                time: "t",
+                id: "id",
+                label: "y",
+            },
+        )
     }
 
     #[test]
     fn rows_are_sorted_and_ties_are_grouped_by_time() {
-        let history = read("t,id,y\n2013-01-02T00:00:00Z,c,1\n2013-01-01T00:00:00Z,b,0\n2013-01-01T00:00:00Z,a,\n").unwrap();
+        let history = read(
+            "t,id,y\n2013-01-02T00:00:00Z,c,1\n2013-01-01T00:00:00Z,b,0\n2013-01-01T00:00:00Z,a,\n",
+        )
+        .unwrap();
         let ids: Vec<_> = history.ids.iter().flatten().collect();
         assert_eq!(ids, ["a", "b", "c"]);
         assert_eq!((history.group(0, 64), history.group(0, 1)), (0..2, 0..1));
@@ -186,8 +239,14 @@ mod tests {
             ("t,id,y\n", "no rows"),
             ("t,id,z\n2013-01-01T00:00:00Z,a,1\n", "no column `y`"),
             ("t,id,y\n17.5,a,1\n", "not times"),
-            ("t,id,y\n2013-01-01T00:00:00Z,a,1\n2013-01-02T00:00:00Z,a,1\n", "more than once"),
-            ("t,id,y\n2013-01-01T00:00:00Z,,1\n2013-01-01T00:00:00Z,b,1\n", "is empty in row"),
+            (
+                "t,id,y\n2013-01-01T00:00:00Z,a,1\n2013-01-02T00:00:00Z,a,1\n",
+                "more than once",
+            ),
+            (
+                "t,id,y\n2013-01-01T00:00:00Z,,1\n2013-01-01T00:00:00Z,b,1\n",
+                "is empty in row",
+            ),
         ] {
             let error = format!("{:#}", read(csv).unwrap_err());
             assert!(error.contains(why), "{csv}: {error}");

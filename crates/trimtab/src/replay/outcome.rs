@@ -40,7 +40,11 @@ struct Scored {
 }
 
 /// Reads back everything that the report needs.
-pub(crate) async fn summarise(running: &Running, mut played: Played, started: Instant) -> anyhow::Result<Report> {
+pub(crate) async fn summarise(
+    running: &Running,
+    mut played: Played,
+    started: Instant,
+) -> anyhow::Result<Report> {
     let scope = Scope::local();
     let endpoint: Name = played.endpoint.parse()?;
     let timeline = timeline(running, &scope).await?;
@@ -51,17 +55,30 @@ pub(crate) async fn summarise(running: &Running, mut played: Played, started: In
     while day <= last {
         let next = day.floor(Duration::from_days(1)) + Duration::from_days(1);
         let name = period_of(day, first, last);
-        spans.entry(name).and_modify(|span| span.1 = next).or_insert((day, next));
+        spans
+            .entry(name)
+            .and_modify(|span| span.1 = next)
+            .or_insert((day, next));
         day = next;
     }
     let mut periods = Vec::new();
     let mut all = Scored::default();
     let mut all_seen = Seen::default();
     for (name, (from, to)) in spans {
-        let scored = score(running, &scope, &endpoint, frozen, (from, to), last + played.label_delay).await?;
+        let scored = score(
+            running,
+            &scope,
+            &endpoint,
+            frozen,
+            (from, to),
+            last + played.label_delay,
+        )
+        .await?;
         let mut seen = played.seen.remove(&name).unwrap_or_default();
-        let within: Vec<&TimelineEntry> =
-            timeline.iter().filter(|entry| from <= entry.at && entry.at < to).collect();
+        let within: Vec<&TimelineEntry> = timeline
+            .iter()
+            .filter(|entry| from <= entry.at && entry.at < to)
+            .collect();
         periods.push(period(name, &scored, &mut seen, &within));
         all.labels.extend(scored.labels);
         all.served.extend(scored.served);
@@ -89,8 +106,14 @@ async fn timeline(running: &Running, scope: &Scope) -> anyhow::Result<Vec<Timeli
     let mut timeline = Vec::new();
     let mut after = 0;
     loop {
-        let page = running.services.controller.decisions(scope, None, after, 500).await?;
-        let Some(newest) = page.last() else { return Ok(timeline) };
+        let page = running
+            .services
+            .controller
+            .decisions(scope, None, after, 500)
+            .await?;
+        let Some(newest) = page.last() else {
+            return Ok(timeline);
+        };
         after = newest.seq;
         timeline.extend(page.into_iter().map(|decision| TimelineEntry {
             at: decision.at,
@@ -102,10 +125,27 @@ async fn timeline(running: &Running, scope: &Scope) -> anyhow::Result<Vec<Timeli
 }
 
 /// The first model, loaded again beside the endpoint's own revisions; it answers nobody.
-async fn first_revision(running: &Running, scope: &Scope, endpoint: &Name) -> anyhow::Result<RevisionId> {
-    let rollouts = running.services.controller.rollouts(scope, Some(endpoint), 1_000).await?;
-    let version = rollouts.last().context("the endpoint had no rollout")?.to.version;
-    Ok(running.services.serving.add_revision(scope, endpoint, version).await?.id)
+async fn first_revision(
+    running: &Running,
+    scope: &Scope,
+    endpoint: &Name,
+) -> anyhow::Result<RevisionId> {
+    let rollouts = running
+        .services
+        .controller
+        .rollouts(scope, Some(endpoint), 1_000)
+        .await?;
+    let version = rollouts
+        .last()
+        .context("the endpoint had no rollout")?
+        .to
+        .version;
+    Ok(running
+        .services
+        .serving
+        .add_revision(scope, endpoint, version)
+        .await?
+        .id)
 }
 
 async fn score(
@@ -126,20 +166,29 @@ async fn score(
     };
     let batches = running.services.events.labelled(&scan, as_of).await?;
     let inputs: Vec<RecordBatch> = batches.iter().map(trimtab_loop::model_inputs).collect();
-    let frozen = running.services.serving.score_rows(scope, endpoint, frozen, &inputs).await?;
+    let frozen = running
+        .services
+        .serving
+        .score_rows(scope, endpoint, frozen, &inputs)
+        .await?;
     let numbers = |name: &str| -> Vec<Option<f64>> {
         batches
             .iter()
             .flat_map(|batch| {
-                let column =
-                    batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>());
+                let column = batch
+                    .column_by_name(name)
+                    .and_then(|column| column.as_primitive_opt::<Float64Type>());
                 (0..batch.num_rows())
                     .map(move |row| column.filter(|c| c.is_valid(row)).map(|c| c.value(row)))
             })
             .collect()
     };
     let mut scored = Scored::default();
-    for ((label, served), frozen) in numbers("label").into_iter().zip(numbers("score")).zip(frozen) {
+    for ((label, served), frozen) in numbers("label")
+        .into_iter()
+        .zip(numbers("score"))
+        .zip(frozen)
+    {
         // Only rows that both could score are compared.
         if let (Some(label), Some(served), Some(frozen)) = (label, served, frozen) {
             scored.labels.push(label);
@@ -151,9 +200,21 @@ async fn score(
 }
 
 fn period(name: String, scored: &Scored, seen: &mut Seen, decisions: &[&TimelineEntry]) -> Period {
-    let is_binary = scored.labels.iter().all(|label| *label == 0.0 || *label == 1.0);
-    let metrics: &[Metric] = if is_binary { &[Metric::RocAuc, Metric::LogLoss] } else { &[Metric::Rmse] };
-    let count = |kind: &str| decisions.iter().filter(|decision| decision.kind == kind).count() as u64;
+    let is_binary = scored
+        .labels
+        .iter()
+        .all(|label| *label == 0.0 || *label == 1.0);
+    let metrics: &[Metric] = if is_binary {
+        &[Metric::RocAuc, Metric::LogLoss]
+    } else {
+        &[Metric::Rmse]
+    };
+    let count = |kind: &str| {
+        decisions
+            .iter()
+            .filter(|decision| decision.kind == kind)
+            .count() as u64
+    };
     Period {
         name,
         rows: seen.rows,

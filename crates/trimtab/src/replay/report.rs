@@ -91,14 +91,22 @@ pub(crate) fn period_of(time: Time, first: Time, last: Time) -> String {
         let week = Duration::from_days(7);
         let start = first.floor(Duration::from_days(1));
         let weeks = time.since(start).as_micros().div_euclid(week.as_micros());
-        (start + Duration::from_days(7 * weeks)).to_string().chars().take(10).collect()
+        (start + Duration::from_days(7 * weeks))
+            .to_string()
+            .chars()
+            .take(10)
+            .collect()
     }
 }
 
 /// The value at a share of the sorted values (nearest rank).
 pub(crate) fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a length"
+    )]
     let rank = (share * values.len() as f64).ceil() as usize;
     values.get(rank.saturating_sub(1)).copied()
 }
@@ -106,7 +114,10 @@ pub(crate) fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
 impl Report {
     /// For terminals.
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("\nReplay of {} on endpoint `{}`\n\nTimeline\n", self.history, self.endpoint);
+        let mut text = format!(
+            "\nReplay of {} on endpoint `{}`\n\nTimeline\n",
+            self.history, self.endpoint
+        );
         for fault in &self.faults {
             let _ = writeln!(text, "  (fault)            {fault}");
         }
@@ -114,34 +125,62 @@ impl Report {
             let at: String = entry.at.to_string().chars().take(16).collect();
             let _ = writeln!(text, "  {at}  {:<14} {}", entry.kind, entry.text);
         }
-        let _ = writeln!(text, "\nBy period (frozen: the first model kept; loop: whatever answered)");
+        let _ = writeln!(
+            text,
+            "\nBy period (frozen: the first model kept; loop: whatever answered)"
+        );
         let columns = self.columns();
         let mut rows: Vec<Vec<String>> = vec![columns];
         rows.extend(self.periods.iter().map(Self::cells));
         rows.push(Self::cells(&self.total));
         let widths: Vec<usize> = (0..rows[0].len())
-            .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+            .map(|column| {
+                rows.iter()
+                    .map(|row| row[column].chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         for row in rows {
-            let cells: Vec<String> =
-                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:>width$}"))
+                .collect();
             let _ = writeln!(text, "  {}", cells.join("  "));
         }
-        let _ = writeln!(text, "\n{:.1} s in all, seed {}", self.wall_seconds, self.seed);
+        let _ = writeln!(
+            text,
+            "\n{:.1} s in all, seed {}",
+            self.wall_seconds, self.seed
+        );
         text
     }
 
     fn columns(&self) -> Vec<String> {
         let metrics = self.total.metrics.iter().flat_map(|comparison| {
-            [format!("{} frozen", comparison.metric), format!("{} loop", comparison.metric)]
+            [
+                format!("{} frozen", comparison.metric),
+                format!("{} loop", comparison.metric),
+            ]
         });
         ["period", "rows", "labelled"]
             .map(str::to_owned)
             .into_iter()
             .chain(metrics)
             .chain(
-                ["alerts", "trained", "refused", "promoted", "rolled back", "requests", "failed", "p50 ms", "p99 ms"]
-                    .map(str::to_owned),
+                [
+                    "alerts",
+                    "trained",
+                    "refused",
+                    "promoted",
+                    "rolled back",
+                    "requests",
+                    "failed",
+                    "p50 ms",
+                    "p99 ms",
+                ]
+                .map(str::to_owned),
             )
             .collect()
     }
@@ -150,7 +189,11 @@ impl Report {
         let number = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
         };
-        let mut cells = vec![period.name.clone(), period.rows.to_string(), period.labelled.to_string()];
+        let mut cells = vec![
+            period.name.clone(),
+            period.rows.to_string(),
+            period.labelled.to_string(),
+        ];
         for comparison in &period.metrics {
             cells.push(number(comparison.frozen, 4));
             cells.push(number(comparison.served, 4));
@@ -221,7 +264,10 @@ th:first-child,td:first-child,.timeline td,.timeline th{text-align:left}td.bette
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -232,8 +278,14 @@ mod tests {
     fn periods_are_months_of_a_year_and_weeks_of_a_short_history() {
         let time = |text: &str| text.parse::<Time>().unwrap();
         let (first, last) = (time("2013-01-01T05:15:00Z"), time("2013-12-31"));
-        assert_eq!(period_of(time("2013-07-04T10:00:00Z"), first, last), "2013-07");
-        assert_eq!(period_of(time("2013-01-09T10:00:00Z"), first, time("2013-02-01")), "2013-01-08");
+        assert_eq!(
+            period_of(time("2013-07-04T10:00:00Z"), first, last),
+            "2013-07"
+        );
+        assert_eq!(
+            period_of(time("2013-01-09T10:00:00Z"), first, time("2013-02-01")),
+            "2013-01-08"
+        );
     }
 
     #[test]

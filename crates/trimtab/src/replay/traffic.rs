@@ -9,7 +9,10 @@ use arrow::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{fault::{Fault, FaultKind}, history::History};
+use super::{
+    fault::{Fault, FaultKind},
+    history::History,
+};
 
 /// An input of the endpoint's signature.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,25 +63,40 @@ impl Traffic {
     ) -> anyhow::Result<Self> {
         let columns = inputs
             .iter()
-            .map(|input| Ok(Column { values: values(&history.table, input)?, input: input.clone() }))
+            .map(|input| {
+                Ok(Column {
+                    values: values(&history.table, input)?,
+                    input: input.clone(),
+                })
+            })
             .collect::<anyhow::Result<Vec<_>>>()?;
         for fault in &faults {
             for name in fault_columns(fault) {
                 let Some(column) = columns.iter().find(|column| column.input.name == name) else {
                     bail!("the fault's column `{name}` is not an input of the endpoint");
                 };
-                if matches!(fault.kind, FaultKind::Unit { .. }) && matches!(column.values, Values::Text(_)) {
+                if matches!(fault.kind, FaultKind::Unit { .. })
+                    && matches!(column.values, Values::Text(_))
+                {
                     bail!("the fault's column `{name}` is text and has no unit");
                 }
             }
         }
-        Ok(Self { columns, row_key: row_key.to_owned(), faults })
+        Ok(Self {
+            columns,
+            row_key: row_key.to_owned(),
+            faults,
+        })
     }
 
     /// The request for these rows, with the faults of their time.
     pub(crate) fn request(&self, history: &History, rows: std::ops::Range<usize>) -> Request {
         let time = history.times[rows.start];
-        let faults: Vec<&Fault> = self.faults.iter().filter(|fault| fault.hits(time)).collect();
+        let faults: Vec<&Fault> = self
+            .faults
+            .iter()
+            .filter(|fault| fault.hits(time))
+            .collect();
         let mut tensors = Vec::with_capacity(self.columns.len());
         let mut raw = Vec::new();
         for column in &self.columns {
@@ -121,7 +139,8 @@ impl Traffic {
         let mut is_null = false;
         let mut rows: Vec<usize> = rows.collect();
         for fault in faults {
-            let is_other = matches!(&fault.kind, FaultKind::Swap { with } if *with == column.input.name);
+            let is_other =
+                matches!(&fault.kind, FaultKind::Swap { with } if *with == column.input.name);
             if fault.column != column.input.name && !is_other {
                 continue;
             }
@@ -135,12 +154,22 @@ impl Traffic {
                 }
                 FaultKind::Swap { with } => {
                     let other = if is_other { &fault.column } else { with };
-                    source = self.columns.iter().find(|c| c.input.name == *other).unwrap_or(column);
+                    source = self
+                        .columns
+                        .iter()
+                        .find(|c| c.input.name == *other)
+                        .unwrap_or(column);
                 }
                 FaultKind::Labels => {}
             }
         }
-        let bytes = encode(&source.values, &rows, &column.input.datatype, factor, is_null);
+        let bytes = encode(
+            &source.values,
+            &rows,
+            &column.input.datatype,
+            factor,
+            is_null,
+        );
         (name, bytes)
     }
 }
@@ -157,22 +186,36 @@ fn fault_columns(fault: &Fault) -> Vec<&str> {
 
 fn values(table: &RecordBatch, input: &Input) -> anyhow::Result<Values> {
     let name = &input.name;
-    let column = table
-        .column_by_name(name)
-        .with_context(|| format!("the history has no column `{name}`, which the endpoint's model needs"))?;
+    let column = table.column_by_name(name).with_context(|| {
+        format!("the history has no column `{name}`, which the endpoint's model needs")
+    })?;
     if input.datatype == "BYTES" {
         let texts = cast(column, &DataType::Utf8)?;
         let texts = texts.as_string::<i32>();
-        return Ok(Values::Text(texts.iter().map(|text| text.unwrap_or_default().to_owned()).collect()));
+        return Ok(Values::Text(
+            texts
+                .iter()
+                .map(|text| text.unwrap_or_default().to_owned())
+                .collect(),
+        ));
     }
     let is_number = column.data_type().is_numeric() || *column.data_type() == DataType::Boolean;
     if !is_number {
-        bail!("column `{name}` holds {}, and the model needs {}", column.data_type(), input.datatype);
+        bail!(
+            "column `{name}` holds {}, and the model needs {}",
+            column.data_type(),
+            input.datatype
+        );
     }
     let numbers = cast(column, &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>();
     // V2 has no null: a missing number travels as NaN.
-    Ok(Values::Number(numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect()))
+    Ok(Values::Number(
+        numbers
+            .iter()
+            .map(|number| number.unwrap_or(f64::NAN))
+            .collect(),
+    ))
 }
 
 fn encode(values: &Values, rows: &[usize], datatype: &str, factor: f64, is_null: bool) -> Vec<u8> {
@@ -183,10 +226,21 @@ fn encode(values: &Values, rows: &[usize], datatype: &str, factor: f64, is_null:
             Values::Text(_) if datatype != "BYTES" => push_number(&mut bytes, f64::NAN, datatype),
             Values::Text(texts) => push_text(&mut bytes, if is_null { "" } else { &texts[*row] }),
             Values::Number(numbers) if datatype == "BYTES" => {
-                push_text(&mut bytes, &if is_null { String::new() } else { numbers[*row].to_string() });
+                push_text(
+                    &mut bytes,
+                    &if is_null {
+                        String::new()
+                    } else {
+                        numbers[*row].to_string()
+                    },
+                );
             }
             Values::Number(numbers) => {
-                let number = if is_null { f64::NAN } else { numbers[*row] * factor };
+                let number = if is_null {
+                    f64::NAN
+                } else {
+                    numbers[*row] * factor
+                };
                 push_number(&mut bytes, number, datatype);
             }
         }
@@ -200,7 +254,10 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the model's own precision; casts of floats saturate")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the model's own precision; casts of floats saturate"
+)]
 fn push_number(bytes: &mut Vec<u8>, number: f64, datatype: &str) {
     match datatype {
         "FP32" => bytes.extend_from_slice(&(number as f32).to_le_bytes()),
@@ -213,10 +270,18 @@ fn push_number(bytes: &mut Vec<u8>, number: f64, datatype: &str) {
 
 /// The labels of the rows, flipped where a fault says so.
 pub(crate) fn label(history: &History, row: usize, faults: &[Fault]) -> Option<f64> {
-    let label = history.labels.is_valid(row).then(|| history.labels.value(row))?;
-    let is_flipped =
-        faults.iter().any(|fault| fault.kind == FaultKind::Labels && fault.hits(history.times[row]));
-    Some(if is_flipped && (label == 0.0 || label == 1.0) { 1.0 - label } else { label })
+    let label = history
+        .labels
+        .is_valid(row)
+        .then(|| history.labels.value(row))?;
+    let is_flipped = faults
+        .iter()
+        .any(|fault| fault.kind == FaultKind::Labels && fault.hits(history.times[row]));
+    Some(if is_flipped && (label == 0.0 || label == 1.0) {
+        1.0 - label
+    } else {
+        label
+    })
 }
 
 #[cfg(test)]
@@ -232,18 +297,32 @@ mod tests {
             "t,id,y,miles,carrier\n2013-01-01T00:00:00Z,a,1,100,UA\n2013-01-01T00:00:00Z,b,0,,AA\n2013-01-02T00:00:00Z,c,1,300,DL\n",
         )
         .unwrap();
-        History::read(&path, &HistoryColumns { time: "t", id: "id", label: "y" }).unwrap()
+        History::read(
+            &path,
+            &HistoryColumns {
+                time: "t",
+                id: "id",
+                label: "y",
+            },
+        )
+        .unwrap()
     }
 
     fn inputs() -> Vec<Input> {
         [("miles", "FP32"), ("carrier", "BYTES")]
-            .map(|(name, datatype)| Input { name: name.to_owned(), datatype: datatype.to_owned() })
+            .map(|(name, datatype)| Input {
+                name: name.to_owned(),
+                datatype: datatype.to_owned(),
+            })
             .into()
     }
 
     fn floats(request: &Request) -> Vec<f32> {
         let raw = &request.body[request.header_bytes..];
-        raw.chunks_exact(4).take(2).map(|c| f32::from_le_bytes(c.try_into().unwrap())).collect()
+        raw.chunks_exact(4)
+            .take(2)
+            .map(|c| f32::from_le_bytes(c.try_into().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -251,7 +330,8 @@ mod tests {
         let history = history();
         let traffic = Traffic::new(&history, &inputs(), "id", vec![]).unwrap();
         let request = traffic.request(&history, 0..2);
-        let header: serde_json::Value = serde_json::from_slice(&request.body[..request.header_bytes]).unwrap();
+        let header: serde_json::Value =
+            serde_json::from_slice(&request.body[..request.header_bytes]).unwrap();
         assert_eq!(header["inputs"][2]["name"], "id");
         assert!(request.body.ends_with(b"\x01\0\0\0a\x01\0\0\0b"));
         assert_eq!(header["inputs"][1]["parameters"]["binary_data_size"], 12);
@@ -272,7 +352,10 @@ mod tests {
         let request = traffic.request(&history, 0..1);
         assert!(String::from_utf8_lossy(&request.body).contains("\"km\""));
         let labels = fault("kind=labels,from=2013-01-01,to=2013-01-02");
-        assert_eq!((label(&history, 0, &labels), label(&history, 2, &labels)), (Some(0.0), Some(1.0)));
+        assert_eq!(
+            (label(&history, 0, &labels), label(&history, 2, &labels)),
+            (Some(0.0), Some(1.0))
+        );
         let wrong = fault("kind=unit,column=carrier,from=2013-01-01,to=2013-01-02");
         assert!(Traffic::new(&history, &inputs(), "id", wrong).is_err());
     }
