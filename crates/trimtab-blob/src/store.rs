@@ -208,10 +208,6 @@ impl BlobStore {
     }
 
     /// After the commit of [`BlobStore::keep`]: removes the copy that was not needed.
-    #[expect(
-        clippy::unused_self,
-        reason = "reads as a step of keeping a blob in this store"
-    )]
     pub fn settle(&self, kept: Kept) -> BlobRef {
         if let Some(path) = &kept.surplus {
             remove(path);
@@ -221,10 +217,6 @@ impl BlobStore {
 
     /// Gives one reference back inside the caller's transaction; a key in the answer goes to
     /// [`BlobStore::remove_file`] after the commit.
-    #[expect(
-        clippy::unused_self,
-        reason = "reads as a step of releasing a blob of this store"
-    )]
     pub fn release_in(
         &self,
         tx: &mut Tx<'_>,

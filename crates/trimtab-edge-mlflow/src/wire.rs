@@ -8,7 +8,7 @@ use trimtab_registry::{ModelVersion, RegisteredModel, VersionStatus};
 use trimtab_tracking::{
     DatasetInput, Experiment, LoggedModel, LoggedModelStatus, MetricPoint, Run,
 };
-use trimtab_types::PageToken;
+use trimtab_types::{PageToken, Time};
 
 use crate::refusal::Refusal;
 
@@ -141,7 +141,7 @@ pub(crate) fn run_info(run: &Run) -> Value {
         ("user_id", run.user.as_str().into()),
         ("status", run.status.as_str().into()),
         ("start_time", run.start_time.as_millis().into()),
-        ("end_time", run.end_time.map(|end| end.as_millis()).into()),
+        ("end_time", run.end_time.map(Time::as_millis).into()),
         ("artifact_uri", run.artifact_uri.as_str().into()),
         ("lifecycle_stage", run.lifecycle.as_str().into()),
         ("run_id", run.id.to_string().into()),

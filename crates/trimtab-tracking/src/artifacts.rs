@@ -292,7 +292,9 @@ impl Tracking {
                 Ok::<_, TrackingError>(unused)
             })
             .await?;
-        unused.iter().for_each(|key| blobs.remove_file(key));
+        for key in &unused {
+            blobs.remove_file(key);
+        }
         Ok(())
     }
 

@@ -1,4 +1,8 @@
 //! The blob store on disk, with its rows on SQLite and on PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
 
 use std::{io, path::Path};
 

@@ -29,14 +29,7 @@ async fn pytest(file: &str) {
         let (server, url) = harness.serve().await;
         let folder = tempfile::tempdir().unwrap();
         let output = Command::new(&python)
-            .args([
-                "-m",
-                "pytest",
-                "-q",
-                "--tb=short",
-                "-p",
-                "no:cacheprovider",
-            ])
+            .args(["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"])
             .arg(root.join("tests/mlflow").join(file))
             .current_dir(folder.path())
             .env("MLFLOW_TRACKING_URI", &url)

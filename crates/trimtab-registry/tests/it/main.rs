@@ -1,4 +1,8 @@
 //! The registry as a service, on SQLite and on PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use trimtab_db::{Db, Migration, testing};

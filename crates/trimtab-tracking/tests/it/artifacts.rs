@@ -111,7 +111,9 @@ async fn writing_again_replaces_and_equal_content_is_shared() {
 async fn a_large_folder_is_listed_whole_across_steps() {
     for (_folder, tracking) in all().await {
         for part in 0..21 {
-            let paths: Vec<String> = (0..50).map(|i| format!("many/{:05}", part * 50 + i)).collect();
+            let paths: Vec<String> = (0..50)
+                .map(|i| format!("many/{:05}", part * 50 + i))
+                .collect();
             futures::future::join_all(paths.iter().map(|path| put(&tracking, path, "x"))).await;
         }
         put(&tracking, "many/zz/1", "x").await;

@@ -1,4 +1,8 @@
 //! Tracking as a service, on SQLite and on PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
 
 mod artifacts;
 mod filters;
