@@ -113,6 +113,13 @@ fn make_endpoint(binary: &Path, server: &Server) -> Result<()> {
             .args(["apply", "--server", &server.url()])
             .current_dir(&project),
     )?;
+    // The endpoint follows the alias; where that has brought the version in already, this one is refused.
+    let _ = succeed(
+        Command::new(binary)
+            .args(["rollout", "start", "bench", "--version", "1"])
+            .args(["--server", &server.url()])
+            .current_dir(&project),
+    );
     let begin = Instant::now();
     let mut connection = Connection::open(server.address)?;
     while begin.elapsed() < PATIENCE {
