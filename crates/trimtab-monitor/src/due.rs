@@ -3,24 +3,21 @@
 //! A step reads what stands, judges outside of any transaction, and writes window, alerts, messages and the monitor's new
 //! place in one transaction that is refused when the monitor has moved meanwhile. Killed at any point, it is done anew.
 
-use std::sync::{Arc, PoisonError};
-
 use arrow::record_batch::RecordBatch;
 use trimtab_db::Lane;
-use trimtab_events::{Scan, ServedAs};
 use trimtab_types::{Duration, MonitorWindowId, Name, Time, WorkspaceId};
 
 use crate::{
-    Alert, AlertKind, Baseline, EndpointReference, MonitorError, MonitorWindow, Monitors, Rescore,
-    Severity, Verdict, WindowCheck, frame,
-    incident::{self, Change},
-    judge,
-    performance::{self, STRETCH, Scored},
-    reference::Learned,
+    Baseline, MonitorError, MonitorWindow, Monitors, Rescore, Verdict, WindowCheck, frame,
+    incident,
+    performance::{self, STRETCH, STRETCH_ROWS, Scored},
     scores,
     sql::{self, StoredMonitor, StoredWindow},
     state::State,
 };
+
+mod conclude;
+mod reading;
 
 /// When a window is judged again, in window widths after its end.
 const RESCORE_AFTER: [i64; 4] = [1, 2, 7, 28];
@@ -88,21 +85,6 @@ impl Monitors {
         }
     }
 
-    async fn bounds(
-        &self,
-        workspace: &WorkspaceId,
-        stored: &StoredMonitor,
-    ) -> Result<Option<(Time, Time)>, MonitorError> {
-        let endpoint = &stored.monitor.endpoint;
-        let bounds = self
-            .0
-            .events
-            .bounds(workspace, endpoint)
-            .await
-            .map_err(MonitorError::events(endpoint))?;
-        Ok(bounds.map(|(first, last, _)| (first, last)))
-    }
-
     /// Judges the first window from `begin` on that has rows and ends by `until`.
     async fn close(
         &self,
@@ -144,7 +126,12 @@ impl Monitors {
             .as_ref()
             .is_some_and(|reference| state.follow(reference.model_version));
         let recent = self
-            .recent(workspace, &stored.monitor.name, from, POOLED_WINDOWS)
+            .recent(
+                workspace,
+                &stored.monitor.name,
+                from,
+                reach(frame::rows(&batches) as u64),
+            )
             .await?;
         let evidence = self
             .evidence(
@@ -247,17 +234,17 @@ impl Monitors {
             .as_ref()
             .is_some_and(|reference| state.follow(reference.model_version));
         let is_current = window.model_version == state.model_version;
+        let span = (window.from, window.to);
+        let rows = self.count(workspace, stored, span).await?;
         let recent = self
-            .recent(workspace, &stored.monitor.name, from, POOLED_WINDOWS)
+            .recent(workspace, &stored.monitor.name, from, reach(rows))
             .await?;
-
-        let batches = self
-            .predictions(workspace, stored, window.from, window.to)
-            .await?;
-        let rows = frame::rows(&batches) as u64;
         if rows != window.rows {
             if is_current {
-                let span = (window.from, window.to);
+                let batches = self
+                    .predictions(workspace, stored, window.from, window.to)
+                    .await?;
+                let endpoint = &stored.monitor.endpoint;
                 let evidence = self
                     .evidence(
                         workspace,
@@ -269,12 +256,7 @@ impl Monitors {
                     )
                     .await?;
                 window.features = self
-                    .features(
-                        workspace,
-                        &stored.monitor.endpoint,
-                        reference.as_ref(),
-                        &evidence,
-                    )
+                    .features(workspace, endpoint, reference.as_ref(), &evidence)
                     .await?;
                 window.prediction = scores::judge(
                     &state.scores,
@@ -324,10 +306,6 @@ impl Monitors {
     }
 
     /// Fills in what the outcomes known at `as_of` say.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of two callers, with all that they hold"
-    )]
     async fn outcomes(
         &self,
         workspace: &WorkspaceId,
@@ -343,7 +321,7 @@ impl Monitors {
         let columns = ["score", "model_version", "label"]
             .map(str::to_owned)
             .to_vec();
-        let scan = self.scan(workspace, stored, window.from, window.to, Some(columns));
+        let scan = reading::scan(workspace, stored, window.from, window.to, Some(columns));
         let batches = self
             .0
             .events
@@ -361,7 +339,7 @@ impl Monitors {
         let is_current =
             window.model_version.is_some() && window.model_version == state.model_version;
         if is_current && baseline.is_none() {
-            state.learn_outcomes(window.from, &judged.scored);
+            state.learn_performance(window.from, &judged.scored);
         }
         let learned = if is_current && baseline.is_none() {
             state.baseline()
@@ -380,7 +358,12 @@ impl Monitors {
                     .map(|before| &before.scored),
             )
             .filter(|scored| scored.rows() > 0)
-            .take(STRETCH)
+            .scan((0, 0), |(windows, rows), scored| {
+                let is_wanted = *windows < STRETCH || *rows < STRETCH_ROWS;
+                *windows += 1;
+                *rows += scored.rows();
+                is_wanted.then_some(scored)
+            })
             .collect();
         let verdict = if judged.scored.rows() > 0 {
             performance::of_stretch(&stretch, baseline)
@@ -392,231 +375,14 @@ impl Monitors {
         });
         Ok(())
     }
+}
 
-    /// Draws the conclusions and writes everything.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of two callers, with all that they hold"
-    )]
-    async fn finish(
-        &self,
-        workspace: &WorkspaceId,
-        stored: &StoredMonitor,
-        mut judged: StoredWindow,
-        state: State,
-        mut recent: Vec<StoredWindow>,
-        is_new_champion: bool,
-        judged_to: Option<Time>,
-    ) -> Result<Option<MonitorWindow>, MonitorError> {
-        let as_of = judged.window.judged_at;
-        let newest = if judged_to == Some(judged.window.to) {
-            Vec::new()
-        } else {
-            // A window judged again is not the newest; alerts are drawn from the newest backward.
-            let after = self
-                .recent(
-                    workspace,
-                    &stored.monitor.name,
-                    Time::MAX,
-                    incident::HISTORY,
-                )
-                .await?;
-            after
-                .into_iter()
-                .take_while(|later| later.window.from > judged.window.from)
-                .collect()
-        };
-        recent.truncate(incident::HISTORY);
-        let open = {
-            let (of, name) = (workspace.clone(), stored.monitor.name.clone());
-            self.0
-                .db
-                .read(move |tx| sql::open_alerts(tx, &of, &name))
-                .await?
-        };
-        judged.window.verdict = verdict(&judged.window, &recent);
-        let all: Vec<&MonitorWindow> = newest
-            .iter()
-            .map(|later| &later.window)
-            .chain([&judged.window])
-            .chain(recent.iter().map(|before| &before.window))
-            .collect();
-        let changes = changes(stored, &state, &all, &open, is_new_champion, as_of);
-        let (of, stored, window) = (workspace.clone(), stored.clone(), judged.window.summary());
-        let told = window.clone();
-        let is_written = self
-            .0
-            .db
-            .write(Lane::Control, move |tx| {
-                if !sql::turn(tx, &of, &stored, judged_to, &state)? {
-                    return Ok::<_, MonitorError>(false);
-                }
-                sql::put_window(tx, &of, &judged)?;
-                for (change, alert) in &changes {
-                    sql::put_alert(tx, &of, *change, alert, as_of)?;
-                }
-                sql::publish(tx, &of, "monitor.window-judged", &told, as_of)?;
-                Ok(true)
-            })
-            .await?;
-        Ok(is_written.then_some(window))
-    }
-
-    fn scan(
-        &self,
-        workspace: &WorkspaceId,
-        stored: &StoredMonitor,
-        from: Time,
-        to: Time,
-        columns: Option<Vec<String>>,
-    ) -> Scan {
-        let endpoint = stored.monitor.endpoint.clone();
-        Scan {
-            workspace: workspace.clone(),
-            endpoint,
-            from,
-            to,
-            served_as: Some(ServedAs::Served),
-            columns,
-        }
-    }
-
-    async fn predictions(
-        &self,
-        workspace: &WorkspaceId,
-        stored: &StoredMonitor,
-        from: Time,
-        to: Time,
-    ) -> Result<Vec<RecordBatch>, MonitorError> {
-        let scan = self.scan(workspace, stored, from, to, None);
-        self.0
-            .events
-            .predictions(&scan)
-            .await
-            .map_err(MonitorError::events(&stored.monitor.endpoint))
-    }
-
-    async fn reference(
-        &self,
-        workspace: &WorkspaceId,
-        endpoint: &Name,
-    ) -> Result<Option<EndpointReference>, MonitorError> {
-        let reference = self.0.references.reference(workspace, endpoint).await;
-        reference.map_err(MonitorError::port("read the reference", endpoint))
-    }
-
-    async fn recent(
-        &self,
-        workspace: &WorkspaceId,
-        monitor: &Name,
-        before: Time,
-        limit: usize,
-    ) -> Result<Vec<StoredWindow>, MonitorError> {
-        let (of, monitor) = (workspace.clone(), monitor.clone());
-        self.0
-            .db
-            .read(move |tx| sql::windows_before(tx, &of, &monitor, before, limit))
-            .await
-    }
-
-    /// Checks a window's rows and, when they are few, adds those of the windows before it.
-    async fn evidence(
-        &self,
-        workspace: &WorkspaceId,
-        stored: &StoredMonitor,
-        reference: Option<&EndpointReference>,
-        (from, to): (Time, Time),
-        batches: Vec<RecordBatch>,
-        recent: &[StoredWindow],
-    ) -> Result<Evidence, MonitorError> {
-        let endpoint = &stored.monitor.endpoint;
-        let Some(reference) = reference else {
-            return Ok(Evidence {
-                judged: batches.clone(),
-                batches,
-                checks: Vec::new(),
-                broken: Vec::new(),
-            });
-        };
-        let checks = self
-            .0
-            .checker
-            .check(workspace, endpoint, reference.dataset, &batches)
-            .await;
-        let checks = checks
-            .map_err(MonitorError::port("check the rows", endpoint))?
-            .results;
-        let (mut rows, mut earliest, mut broken) = (frame::rows(&batches) as u64, from, Vec::new());
-        for before in recent {
-            if rows >= ENOUGH_ROWS {
-                break;
-            }
-            rows += before.window.rows;
-            earliest = before.window.from;
-            broken.extend(
-                before
-                    .window
-                    .checks
-                    .iter()
-                    .filter(|check| !check.passed)
-                    .filter_map(|check| check.column.clone()),
-            );
-        }
-        let judged = if earliest < from {
-            self.predictions(workspace, stored, earliest, to).await?
-        } else {
-            batches.clone()
-        };
-        Ok(Evidence {
-            batches,
-            checks,
-            broken,
-            judged,
-        })
-    }
-
-    /// Judges the features on a thread of its own.
-    async fn features(
-        &self,
-        workspace: &WorkspaceId,
-        endpoint: &Name,
-        reference: Option<&EndpointReference>,
-        evidence: &Evidence,
-    ) -> Result<Vec<crate::FeatureDrift>, MonitorError> {
-        let Some(reference) = reference.cloned() else {
-            return Ok(Vec::new());
-        };
-        let key = (workspace.clone(), endpoint.clone());
-        let known = {
-            let learned = self
-                .0
-                .learned
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            learned
-                .get(&key)
-                .filter(|learned| learned.is_of(&reference))
-                .cloned()
-        };
-        let (judged, checks, broken) = (
-            evidence.judged.clone(),
-            evidence.checks.clone(),
-            evidence.broken.clone(),
-        );
-        let work = move || {
-            let learned = known.unwrap_or_else(|| Arc::new(Learned::new(&reference)));
-            let features = judge::features(&learned, &judged, &checks, &broken);
-            (learned, features)
-        };
-        let (learned, features) = tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| MonitorError::CutOff(endpoint.clone()))?;
-        self.0
-            .learned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, learned);
-        Ok(features)
+/// How many windows back a window of so many rows may look.
+fn reach(rows: u64) -> usize {
+    if rows < ENOUGH_ROWS {
+        POOLED_WINDOWS
+    } else {
+        incident::HISTORY
     }
 }
 
@@ -626,84 +392,13 @@ fn of_version(batches: &[RecordBatch], model_version: Option<i64>, values: Vec<f
     values
         .into_iter()
         .zip(versions)
-        .filter(|(_, version)| model_version.is_some_and(|wanted| wanted as f64 == *version))
+        .filter(|(_, version)| {
+            model_version.is_some_and(|wanted| (wanted as f64 - version).abs() < 0.5)
+        })
         .map(|(value, _)| value)
         .collect()
 }
 
 fn scores_of(batches: &[RecordBatch], model_version: Option<i64>) -> Vec<f64> {
     of_version(batches, model_version, frame::numbers(batches, "score"))
-}
-
-fn verdict(window: &MonitorWindow, recent: &[StoredWindow]) -> Verdict {
-    let of_version: Vec<&MonitorWindow> = std::iter::once(window)
-        .chain(
-            recent
-                .iter()
-                .map(|before| &before.window)
-                .filter(|before| before.model_version == window.model_version),
-        )
-        .collect();
-    let drifted = |kind| !incident::persistent(kind, &of_version).is_empty();
-    let is_drifted = window
-        .features
-        .iter()
-        .chain(&window.prediction)
-        .any(|drift| drift.drifted);
-    if incident::failures(window).next().is_some() {
-        Verdict::Failed
-    } else if window.is_worse
-        || (is_drifted && (drifted(AlertKind::DataDrift) || drifted(AlertKind::PredictionDrift)))
-    {
-        Verdict::Drift
-    } else if is_drifted
-        || window
-            .checks
-            .iter()
-            .any(|check| !check.passed && check.severity == Severity::Warning)
-    {
-        Verdict::Warning
-    } else if window.features.is_empty() && window.stretch.is_none() {
-        Verdict::TooFew
-    } else {
-        Verdict::Ok
-    }
-}
-
-/// What becomes of a monitor's alerts. `windows` is newest first.
-fn changes(
-    stored: &StoredMonitor,
-    state: &State,
-    windows: &[&MonitorWindow],
-    open: &[Alert],
-    is_new_champion: bool,
-    as_of: Time,
-) -> Vec<(Change, Alert)> {
-    let of_champion: Vec<&MonitorWindow> = windows
-        .iter()
-        .copied()
-        .filter(|window| {
-            window.model_version.is_some() && window.model_version == state.model_version
-        })
-        .collect();
-    AlertKind::ALL
-        .into_iter()
-        .flat_map(|kind| {
-            let standing = open.iter().find(|alert| alert.kind == kind);
-            let is_of_data = kind == AlertKind::Checks;
-            if let (Some(alert), Some(champion), true, false) =
-                (standing, state.model_version, is_new_champion, is_of_data)
-            {
-                return vec![incident::close_for_champion(alert, champion, as_of)];
-            }
-            let relevant = if is_of_data {
-                windows
-            } else {
-                of_champion.as_slice()
-            };
-            incident::advance(&stored.monitor, kind, relevant, standing, as_of)
-                .into_iter()
-                .collect()
-        })
-        .collect()
 }

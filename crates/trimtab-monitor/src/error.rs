@@ -4,7 +4,7 @@ use trimtab_db::DbError;
 use trimtab_events::EventsError;
 use trimtab_types::{Coded, ErrorCode, MonitorWindowId, Name};
 
-use crate::PortError;
+use crate::{PortError, performance::BytesError};
 
 /// An error of the monitor service.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,9 @@ pub enum MonitorError {
         #[source]
         source: serde_json::Error,
     },
+    /// Stored bytes are not what this program writes.
+    #[error("what a monitor keeps of a window cannot be read")]
+    Bytes(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -80,7 +83,7 @@ impl Coded for MonitorError {
             Self::Spec { field, .. } => ErrorCode::invalid(*field),
             Self::Port { .. } => ErrorCode::Unavailable,
             Self::Events { source, .. } => source.code(),
-            Self::Stored { .. } | Self::CutOff(_) => ErrorCode::Internal,
+            Self::Stored { .. } | Self::Bytes(_) | Self::CutOff(_) => ErrorCode::Internal,
             Self::Db(source) => source.code(),
         }
     }
@@ -97,7 +100,14 @@ impl Coded for MonitorError {
             | Self::Spec { .. }
             | Self::Port { .. }
             | Self::Stored { .. }
+            | Self::Bytes(_)
             | Self::CutOff(_) => None,
         }
+    }
+}
+
+impl From<BytesError> for MonitorError {
+    fn from(source: BytesError) -> Self {
+        Self::Bytes(source.into())
     }
 }

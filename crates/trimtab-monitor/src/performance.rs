@@ -3,16 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use trimtab_stats::{Interval, Metric, mean_interval};
 
 use crate::{Baseline, Performance};
 
-const VERSION: u32 = 1;
+mod bytes;
+
+pub(crate) use bytes::BytesError;
+
 const CONFIDENCE: f64 = 0.95;
 const Z: f64 = 1.959_963_984_540_054;
-/// A stretch is the window and this many before it, less one.
+/// A stretch is so many windows, and more where they have few rows.
 pub(crate) const STRETCH: usize = 7;
+/// Rows with an outcome that a stretch should have.
+pub(crate) const STRETCH_ROWS: u64 = 300;
 /// Fewer rows with an outcome say nothing.
 const FEWEST_ROWS: u64 = 100;
 /// From so many windows on, their scatter counts beside the scatter of rows.
@@ -22,9 +26,8 @@ const LEAST_SHARE: f64 = 0.02;
 const LEAST_LOSS: f64 = 0.05;
 
 /// Outcomes and scores of one window, or of several.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Scored {
-    version: u32,
     rows: u64,
     /// Whether every label was 0 or 1.
     is_binary: bool,
@@ -51,7 +54,7 @@ impl Scored {
             .filter(|(label, score)| label.is_finite() && score.is_finite())
             .map(|(&label, &score)| (label, score))
             .collect();
-        let is_binary = rows.iter().all(|(label, _)| *label == 0.0 || *label == 1.0);
+        let is_binary = rows.iter().all(|(label, _)| is_class(*label));
         let mut cells: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         if is_binary {
             for &(label, score) in &rows {
@@ -74,7 +77,6 @@ impl Scored {
             })
             .collect();
         Self {
-            version: VERSION,
             rows: rows.len() as u64,
             is_binary,
             cells: cells
@@ -93,7 +95,6 @@ impl Scored {
     /// The state of several windows together.
     pub(crate) fn merged<'a>(states: impl Iterator<Item = &'a Self>) -> Self {
         let mut whole = Self {
-            version: VERSION,
             is_binary: true,
             losses: vec![(0.0, 0.0); 5],
             ..Self::default()
@@ -201,6 +202,13 @@ impl Scored {
     }
 }
 
+/// Whether a label is exactly 0 or 1.
+fn is_class(label: f64) -> bool {
+    [0.0_f64, -0.0, 1.0]
+        .iter()
+        .any(|class| class.to_bits() == label.to_bits())
+}
+
 /// The first 9 bits of a score's mantissa with its exponent and sign, ordered as the scores are.
 fn cell(score: f64) -> u32 {
     #[expect(
@@ -269,7 +277,9 @@ pub(crate) fn of_stretch(
         interval.high = interval.high.max(interval.estimate + margin);
     }
     let stretch = performance(metric, interval, baseline, whole.rows);
-    let is_worse = baseline.is_some_and(|baseline| is_worse(&stretch, baseline, metric));
+    // One bad day is no stretch.
+    let is_worse = windows.len() >= FEWEST_WINDOWS
+        && baseline.is_some_and(|baseline| is_worse(&stretch, baseline, metric));
     Some((stretch, is_worse))
 }
 
@@ -286,13 +296,19 @@ fn is_worse(stretch: &Performance, baseline: &Baseline, metric: Metric) -> bool 
     }
 }
 
+/// The leading metric of a window, as far as it goes into [`learn_baseline`].
+pub(crate) fn leading(scored: &Scored) -> Option<(Metric, f64)> {
+    let metric = *scored.metrics(None).first()?;
+    Some((metric, scored.interval(metric)?.estimate))
+}
+
 /// What to expect when nobody said: the leading metric's mean over the first windows, once there are a few.
-pub(crate) fn learn_baseline(windows: &[Scored]) -> Option<Baseline> {
-    let metric = *Scored::merged(windows.iter()).metrics(None).first()?;
-    let values: Vec<f64> = windows
+pub(crate) fn learn_baseline(first: &[(Metric, f64)]) -> Option<Baseline> {
+    let (metric, _) = *first.first()?;
+    let values: Vec<f64> = first
         .iter()
-        .filter_map(|scored| scored.interval(metric))
-        .map(|interval| interval.estimate)
+        .filter(|(known, _)| *known == metric)
+        .map(|(_, value)| *value)
         .collect();
     if values.len() < FEWEST_WINDOWS {
         return None;

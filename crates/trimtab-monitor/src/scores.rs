@@ -8,7 +8,7 @@ use crate::{FeatureDrift, distance::Bins, judge::FEWEST_ROWS};
 /// Windows that make the reference.
 pub(crate) const FIRST: usize = 7;
 /// What a window keeps of its scores.
-const QUANTILES: u32 = 128;
+const QUANTILES: u32 = 64;
 const MARGIN: f64 = 1.25;
 const LEAST: f64 = 0.1;
 const FALSE_SHARE: f64 = 0.01;

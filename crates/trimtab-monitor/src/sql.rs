@@ -14,7 +14,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     service: "monitor",
     number: 1,
     sql: "CREATE TABLE monitor (workspace_id TEXT NOT NULL, name TEXT NOT NULL, endpoint TEXT NOT NULL, project TEXT NOT NULL, window_us BIGINT NOT NULL, judged_to BIGINT, turn BIGINT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL, created_by TEXT NOT NULL, PRIMARY KEY (workspace_id, name));
-CREATE TABLE monitor_window (workspace_id TEXT NOT NULL, monitor TEXT NOT NULL, from_us BIGINT NOT NULL, to_us BIGINT NOT NULL, id TEXT NOT NULL, rescore_at BIGINT, summary TEXT NOT NULL, detail TEXT NOT NULL, scored TEXT NOT NULL, PRIMARY KEY (workspace_id, monitor, from_us));
+CREATE TABLE monitor_window (workspace_id TEXT NOT NULL, monitor TEXT NOT NULL, from_us BIGINT NOT NULL, to_us BIGINT NOT NULL, id TEXT NOT NULL, rescore_at BIGINT, summary TEXT NOT NULL, detail TEXT NOT NULL, scored BYTEA NOT NULL, PRIMARY KEY (workspace_id, monitor, from_us));
 CREATE UNIQUE INDEX monitor_window_by_id ON monitor_window (workspace_id, id);
 CREATE INDEX monitor_window_by_rescore ON monitor_window (workspace_id, monitor, rescore_at);
 CREATE TABLE alert (workspace_id TEXT NOT NULL, id TEXT NOT NULL, monitor TEXT NOT NULL, endpoint TEXT NOT NULL, kind TEXT NOT NULL, opened_at BIGINT NOT NULL, is_open BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (workspace_id, id));
@@ -193,7 +193,7 @@ pub(crate) fn put_window(
             stored.rescore_at,
             encode(&window.summary())?,
             encode(window)?,
-            encode(&stored.scored)?
+            stored.scored.to_bytes()
         ],
     )?;
     Ok(())
@@ -228,11 +228,11 @@ pub(crate) fn window_at(
 }
 
 fn read_window(row: &Row) -> Result<StoredWindow, MonitorError> {
-    let (window, scored): (String, String) = (row.get(0)?, row.get(2)?);
+    let (window, scored): (String, Vec<u8>) = (row.get(0)?, row.get(2)?);
     Ok(StoredWindow {
         window: decode("monitor window", &window)?,
         rescore_at: row.get(1)?,
-        scored: decode("window performance", &scored)?,
+        scored: Scored::from_bytes(&scored)?,
     })
 }
 

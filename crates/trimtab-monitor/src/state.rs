@@ -1,6 +1,7 @@
 //! What a monitor's judge keeps between windows; stored with a version.
 
 use serde::{Deserialize, Serialize};
+use trimtab_stats::Metric;
 use trimtab_types::Time;
 
 use crate::{
@@ -17,8 +18,8 @@ pub(crate) struct State {
     pub(crate) model_version: Option<i64>,
     /// The scores of its first windows.
     pub(crate) scores: Vec<ScoreWindow>,
-    /// The outcomes of its first windows, when nobody said what to expect.
-    first: Vec<(Time, Scored)>,
+    /// The leading metric of its first windows, when nobody said what to expect.
+    first: Vec<(Time, Metric, f64)>,
 }
 
 impl Default for State {
@@ -52,24 +53,24 @@ impl State {
         }
     }
 
-    /// Keeps the outcomes of one of the first windows.
-    pub(crate) fn learn_outcomes(&mut self, from: Time, scored: &Scored) {
-        if scored.rows() == 0 {
+    /// Keeps the performance of one of the first windows.
+    pub(crate) fn learn_performance(&mut self, from: Time, scored: &Scored) {
+        let Some((metric, value)) = performance::leading(scored) else {
             return;
-        }
-        if let Some((_, known)) = self.first.iter_mut().find(|(begin, _)| *begin == from) {
-            *known = scored.clone();
+        };
+        if let Some(known) = self.first.iter_mut().find(|(begin, ..)| *begin == from) {
+            *known = (from, metric, value);
         } else if self.first.len() < STRETCH {
-            self.first.push((from, scored.clone()));
+            self.first.push((from, metric, value));
         }
     }
 
     /// What to expect of the champion when nobody said.
     pub(crate) fn baseline(&self) -> Option<Baseline> {
-        let first: Vec<Scored> = self
+        let first: Vec<(Metric, f64)> = self
             .first
             .iter()
-            .map(|(_, scored)| scored.clone())
+            .map(|&(_, metric, value)| (metric, value))
             .collect();
         performance::learn_baseline(&first)
     }

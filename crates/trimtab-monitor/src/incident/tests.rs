@@ -141,7 +141,11 @@ fn different_features_on_each_day_are_chance() {
         .map(|i| {
             day(
                 i,
-                [["a"], ["b"], ["c"]][i as usize % 3].as_slice(),
+                match i % 3 {
+                    0 => &["a"],
+                    1 => &["b"],
+                    _ => &["c"],
+                },
                 false,
                 false,
             )

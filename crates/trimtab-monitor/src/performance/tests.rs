@@ -36,9 +36,24 @@ fn merged_cells_are_the_rows_to_a_thousandth() {
     );
     let loss = whole.interval(Metric::LogLoss).unwrap().estimate;
     assert!((loss - log_loss(&labels, &scores).unwrap()).abs() < 1e-9);
-    let text = serde_json::to_string(&whole).unwrap();
-    assert_eq!(serde_json::from_str::<Scored>(&text).unwrap(), whole);
-    assert!(text.len() < 60_000, "{}", text.len());
+    let bytes = whole.to_bytes();
+    assert_eq!(Scored::from_bytes(&bytes).unwrap(), whole);
+    assert!(bytes.len() < 8_000, "{}", bytes.len());
+    assert_eq!(
+        Scored::from_bytes(&Scored::default().to_bytes()).unwrap(),
+        Scored::default()
+    );
+    let mut newer = bytes.clone();
+    newer[3] = 9;
+    assert!(
+        Scored::from_bytes(&newer)
+            .unwrap_err()
+            .to_string()
+            .contains("version 9")
+    );
+    for end in 0..bytes.len() {
+        assert!(Scored::from_bytes(&bytes[..end]).is_err());
+    }
 }
 
 #[test]
