@@ -246,6 +246,7 @@ impl Loop {
             .map_err(service("events", attempt))?;
         let served = Scan {
             served_as: Some(ServedAs::Served),
+            columns: Some(["prediction_id", "row", "label"].map(str::to_owned).into()),
             ..scan
         };
         let labelled = events

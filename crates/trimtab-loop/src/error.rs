@@ -48,6 +48,9 @@ pub enum LoopError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Another process over the same database is the controller.
+    #[error("another process is the loop's controller")]
+    Standby,
     /// The clock refused.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -78,6 +81,7 @@ impl Coded for LoopError {
             | Self::Ended { .. }
             | Self::Clock(_) => ErrorCode::Conflict,
             Self::Invalid { field, .. } => ErrorCode::invalid(field.clone()),
+            Self::Standby => ErrorCode::Unavailable,
             Self::Service { code, .. } => code.clone(),
             Self::Db(error) => error.code(),
         }
@@ -94,6 +98,9 @@ impl Coded for LoopError {
             Self::Clock(ClockError::NotReplay) => {
                 Some("start the server with `--clock replay` on a fresh data folder".to_owned())
             }
+            Self::Standby => Some(
+                "ask that process, or stop it and try again when its lease has ended, a minute later".to_owned(),
+            ),
             Self::NotFound { .. }
             | Self::Ended { .. }
             | Self::Invalid { .. }

@@ -1,6 +1,9 @@
 //! The verbs that people and edges call. What happens by itself is in [`crate::tick`].
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::RwLock;
 use trimtab_data::Data;
@@ -17,6 +20,9 @@ use crate::{
     Cause, Decision, DecisionKind, LoopError, Plan, PlanGiven, PlanState, Rollout, RolloutPolicy,
     RolloutState, StepKind, TriggerHistory, TriggerSpec, sql,
 };
+
+/// The file, in the loop's folder, that names the lease's holder.
+const HOLDER: &str = "holder";
 
 /// What the loop calls.
 #[derive(Debug, Clone)]
@@ -56,11 +62,15 @@ pub(crate) struct Inner {
     pub(crate) holder: String,
     /// One tick at a time.
     pub(crate) ticking: tokio::sync::Mutex<()>,
+    /// Whether this process has done a tick; the first one does what an earlier process, killed, left open.
+    pub(crate) has_ticked: std::sync::atomic::AtomicBool,
 }
 
 impl Loop {
-    /// A loop over these services; `inputs` is a folder of its own for training inputs.
+    /// A loop over these services; `inputs` is a folder of its own for training inputs, and keeps who the loop is
+    /// to its lease: one process at a time has the folder, and the next one is not kept waiting by a dead one's lease.
     pub fn new(db: Db, clock: Clock, services: LoopServices, inputs: PathBuf) -> Self {
+        let holder = holder(&inputs);
         Self(Arc::new(Inner {
             db,
             clock,
@@ -68,8 +78,9 @@ impl Loop {
             inputs,
             training_env: RwLock::default(),
             lease: RwLock::default(),
-            holder: PlanId::new().to_string(),
+            holder,
             ticking: tokio::sync::Mutex::default(),
+            has_ticked: std::sync::atomic::AtomicBool::new(false),
         }))
     }
 
@@ -438,6 +449,21 @@ impl Loop {
             })
             .await
     }
+}
+
+/// The lease holder whose folder this is; a new one where the folder names none, or cannot be written.
+fn holder(folder: &Path) -> String {
+    let place = folder.join(HOLDER);
+    let known = std::fs::read_to_string(&place)
+        .ok()
+        .and_then(|text| text.trim().parse::<PlanId>().ok());
+    let holder = known.unwrap_or_else(PlanId::new).to_string();
+    if known.is_none()
+        && let Err(error) = std::fs::write(&place, &holder)
+    {
+        tracing::warn!(path = %place.display(), %error, "after a crash the loop will wait for its own lease to end");
+    }
+    holder
 }
 
 fn check_policy(endpoint: &Name, policy: &RolloutPolicy) -> Result<(), LoopError> {

@@ -15,12 +15,17 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
 CREATE TABLE rollout_policy (workspace_id TEXT NOT NULL, endpoint TEXT NOT NULL, project TEXT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (workspace_id, endpoint));
 CREATE TABLE plan (workspace_id TEXT NOT NULL, id TEXT NOT NULL, trigger_name TEXT, endpoint TEXT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (workspace_id, id));
 CREATE INDEX plan_by_time ON plan (workspace_id, created_at, id);
-CREATE INDEX plan_by_endpoint ON plan (workspace_id, endpoint, state);
+CREATE INDEX plan_by_trigger ON plan (workspace_id, trigger_name, created_at, id);
+CREATE INDEX plan_open ON plan (workspace_id, created_at, id) WHERE state = 'running';
+CREATE INDEX plan_by_endpoint_time ON plan (workspace_id, endpoint, created_at, id);
 CREATE TABLE rollout (workspace_id TEXT NOT NULL, id TEXT NOT NULL, endpoint TEXT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (workspace_id, id));
-CREATE INDEX rollout_by_endpoint ON rollout (workspace_id, endpoint, created_at);
+CREATE INDEX rollout_by_time ON rollout (workspace_id, created_at, id);
+CREATE INDEX rollout_by_endpoint ON rollout (workspace_id, endpoint, created_at, id);
 CREATE TABLE decision (seq SERIAL_KEY, workspace_id TEXT NOT NULL, at BIGINT NOT NULL, endpoint TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, object_kind TEXT NOT NULL, object_id TEXT NOT NULL, evidence TEXT NOT NULL, principal TEXT NOT NULL);
 CREATE INDEX decision_by_workspace ON decision (workspace_id, seq);
+CREATE INDEX decision_by_endpoint ON decision (workspace_id, endpoint, seq);
 CREATE INDEX decision_by_object ON decision (workspace_id, object_kind, object_id);
+CREATE TABLE loop_clock (id BIGINT PRIMARY KEY, reached BIGINT NOT NULL);
 CREATE TABLE loop_seen_alert (workspace_id TEXT NOT NULL, alert_id TEXT NOT NULL, PRIMARY KEY (workspace_id, alert_id));
 ",
 }];
@@ -92,7 +97,7 @@ pub(crate) fn triggers(
 pub(crate) fn workspaces(tx: &mut Tx<'_>) -> Result<Vec<WorkspaceId>, DbError> {
     tx.query(
         "SELECT DISTINCT workspace_id FROM trigger_spec UNION SELECT DISTINCT workspace_id FROM rollout_policy
-         UNION SELECT DISTINCT workspace_id FROM plan ORDER BY 1",
+         UNION SELECT DISTINCT workspace_id FROM plan WHERE state = 'running' ORDER BY 1",
         params![],
     )?
     .iter()
@@ -170,7 +175,7 @@ pub(crate) fn plans(
 ) -> Result<Vec<Plan>, DbError> {
     let (at, id) = before.map_or((Time::MAX, String::new()), |(at, id)| (at, id.to_string()));
     tx.query(
-        "SELECT doc FROM plan WHERE workspace_id = ?1 AND (created_at < ?2 OR (created_at = ?2 AND id < ?3))
+        "SELECT doc FROM plan WHERE workspace_id = ?1 AND (created_at, id) < (?2, ?3)
          ORDER BY created_at DESC, id DESC LIMIT ?4",
         params![workspace, at, id, limit],
     )?
@@ -200,6 +205,31 @@ pub(crate) fn open_plan_of(
     )?
     .map(|row| decode(&row, 0))
     .transpose()
+}
+
+/// Whether the endpoint's newest plans hold one that was to send, or has trained, this version.
+pub(crate) fn has_plan_for(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    endpoint: &Name,
+    version: i64,
+) -> Result<bool, DbError> {
+    let rows = tx.query(
+        "SELECT doc FROM plan WHERE workspace_id = ?1 AND endpoint = ?2 ORDER BY created_at DESC, id DESC LIMIT 100",
+        params![workspace, endpoint],
+    )?;
+    for row in rows {
+        let plan: Plan = decode(&row, 0)?;
+        let register = plan
+            .steps
+            .iter()
+            .find(|step| step.name == crate::StepName::Register);
+        let registered = register.and_then(|step| step.output["version"].as_i64());
+        if plan.given.version == Some(version) || registered == Some(version) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The newest plans of a trigger: (state, start).
@@ -258,13 +288,18 @@ pub(crate) fn rollouts(
     endpoint: Option<&Name>,
     limit: u32,
 ) -> Result<Vec<Rollout>, DbError> {
-    let any = endpoint.map_or("", Name::as_str);
-    tx.query(
-        "SELECT doc FROM rollout WHERE workspace_id = ?1 AND (?2 = '' OR endpoint = ?2)
-         ORDER BY created_at DESC, id DESC LIMIT ?3",
-        params![workspace, any, limit],
-    )?
-    .iter()
+    let rows = match endpoint {
+        Some(endpoint) => tx.query(
+            "SELECT doc FROM rollout WHERE workspace_id = ?1 AND endpoint = ?2
+             ORDER BY created_at DESC, id DESC LIMIT ?3",
+            params![workspace, endpoint, limit],
+        )?,
+        None => tx.query(
+            "SELECT doc FROM rollout WHERE workspace_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2",
+            params![workspace, limit],
+        )?,
+    };
+    rows.iter()
     .map(|row| decode(row, 0))
     .collect()
 }
@@ -309,6 +344,19 @@ pub(crate) fn add_decision_once(
     }
 }
 
+/// Whether the same words were said of the same object already.
+pub(crate) fn is_told(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    decision: &Decision,
+) -> Result<bool, DbError> {
+    let said = tx.query_opt(
+        "SELECT 1 FROM decision WHERE workspace_id = ?1 AND object_kind = ?2 AND object_id = ?3 AND kind = ?4 AND text = ?5 LIMIT 1",
+        params![workspace, &decision.object.0, &decision.object.1, &decision.kind, &decision.text],
+    )?;
+    Ok(said.is_some())
+}
+
 const DECISION_COLUMNS: &str =
     "seq, at, endpoint, kind, text, object_kind, object_id, evidence, principal";
 
@@ -320,13 +368,22 @@ pub(crate) fn decisions(
     after: i64,
     limit: u32,
 ) -> Result<Vec<Decision>, DbError> {
-    let any = endpoint.map_or("", Name::as_str);
-    let sql = format!(
-        "SELECT {DECISION_COLUMNS} FROM decision
-         WHERE workspace_id = ?1 AND seq > ?2 AND (?3 = '' OR endpoint = ?3) ORDER BY seq LIMIT ?4"
-    );
-    tx.query(&sql, params![workspace, after, any, limit])?
-        .iter()
+    let rows = match endpoint {
+        Some(endpoint) => {
+            let sql = format!(
+                "SELECT {DECISION_COLUMNS} FROM decision
+                 WHERE workspace_id = ?1 AND endpoint = ?3 AND seq > ?2 ORDER BY seq LIMIT ?4"
+            );
+            tx.query(&sql, params![workspace, after, endpoint, limit])?
+        }
+        None => {
+            let sql = format!(
+                "SELECT {DECISION_COLUMNS} FROM decision WHERE workspace_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+            );
+            tx.query(&sql, params![workspace, after, limit])?
+        }
+    };
+    rows.iter()
         .map(read_decision)
         .collect()
 }
@@ -339,13 +396,22 @@ pub(crate) fn latest_decisions(
     before: i64,
     limit: u32,
 ) -> Result<Vec<Decision>, DbError> {
-    let any = endpoint.map_or("", Name::as_str);
-    let sql = format!(
-        "SELECT {DECISION_COLUMNS} FROM decision
-         WHERE workspace_id = ?1 AND seq < ?2 AND (?3 = '' OR endpoint = ?3) ORDER BY seq DESC LIMIT ?4"
-    );
-    tx.query(&sql, params![workspace, before, any, limit])?
-        .iter()
+    let rows = match endpoint {
+        Some(endpoint) => {
+            let sql = format!(
+                "SELECT {DECISION_COLUMNS} FROM decision
+                 WHERE workspace_id = ?1 AND endpoint = ?3 AND seq < ?2 ORDER BY seq DESC LIMIT ?4"
+            );
+            tx.query(&sql, params![workspace, before, endpoint, limit])?
+        }
+        None => {
+            let sql = format!(
+                "SELECT {DECISION_COLUMNS} FROM decision WHERE workspace_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+            );
+            tx.query(&sql, params![workspace, before, limit])?
+        }
+    };
+    rows.iter()
         .map(read_decision)
         .collect()
 }
@@ -362,6 +428,22 @@ fn read_decision(row: &Row) -> Result<Decision, DbError> {
         evidence: serde_json::from_str(&evidence).unwrap_or(Json::Null),
         principal: row.get(8)?,
     })
+}
+
+/// Where the replay clock stands.
+pub(crate) fn clock(tx: &mut Tx<'_>) -> Result<Option<Time>, DbError> {
+    tx.query_opt("SELECT reached FROM loop_clock WHERE id = 1", params![])?
+        .map(|row| row.get(0))
+        .transpose()
+}
+
+/// Notes where the replay clock is about to stand.
+pub(crate) fn put_clock(tx: &mut Tx<'_>, reached: Time) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO loop_clock (id, reached) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET reached = excluded.reached",
+        params![reached],
+    )?;
+    Ok(())
 }
 
 /// Marks an alert as told; answers whether it was new.

@@ -1,9 +1,10 @@
 //! What happens by itself: monitors judge, alerts start plans, plans go on, rollouts move. Under the system clock a
 //! task ticks; under the replay clock [`Loop::advance`] does, and answers when all work due by then is done.
 
-use std::time::Duration as StdDuration;
+use std::{sync::atomic::Ordering, time::Duration as StdDuration};
 
 use trimtab_data::Quarantine;
+use trimtab_db::{Db, Lane};
 use trimtab_monitor::{Alert, AlertKind, Severity};
 use trimtab_telemetry::Tasks;
 use trimtab_types::{Duration, Scope, Time, WorkspaceId};
@@ -17,6 +18,8 @@ use crate::{
 const TICK: StdDuration = StdDuration::from_secs(5);
 /// How long the controller's lease lasts without renewal.
 const LEASE_MS: i64 = 60_000;
+/// How often it is renewed in a long tick.
+const RENEWAL: StdDuration = StdDuration::from_secs(20);
 /// The replay clock stops at every multiple of this on its way, so that windows are judged as they close.
 const STRIDE: Duration = Duration::from_days(1);
 
@@ -47,29 +50,79 @@ impl Loop {
 
     /// Moves the replay clock forward and answers, with where it stands, when all work due by then is done.
     pub async fn advance(&self, to: Time) -> Result<Time, LoopError> {
+        if self.is_resumed().await? {
+            self.tick_as_controller().await?;
+        }
         loop {
             let now = self.0.clock.now();
             let next = to.min(now.floor(STRIDE) + STRIDE);
+            // Refused here, it must not have been written.
+            if next < now || !self.0.clock.is_replay() {
+                self.0.clock.advance_to(next)?;
+            }
+            self.0
+                .db
+                .write(Lane::Control, move |tx| sql::put_clock(tx, next))
+                .await?;
             self.0.clock.advance_to(next)?;
-            self.tick().await?;
+            self.tick_as_controller().await?;
             if next == to {
                 return Ok(to);
             }
         }
     }
 
-    /// Does all work that is due in every workspace. A failure in one workspace does not stop the others.
+    /// Where the replay clock stood when the last process that drove it ended, however it ended.
+    pub async fn clock_reached(db: &Db) -> Result<Option<Time>, LoopError> {
+        db.read(|tx| Ok(sql::clock(tx)?)).await
+    }
+
+    /// Whether an earlier process may have been killed in the tick of the time at which the clock stands.
+    async fn is_resumed(&self) -> Result<bool, LoopError> {
+        if self.0.has_ticked.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let reached = Self::clock_reached(&self.0.db).await?;
+        Ok(reached == Some(self.0.clock.now()))
+    }
+
+    /// Does all work that is due in every workspace, unless another process is the controller. A failure in one
+    /// workspace does not stop the others.
     pub async fn tick(&self) -> Result<(), LoopError> {
+        match self.tick_as_controller().await {
+            Err(LoopError::Standby) => Ok(()),
+            done => done,
+        }
+    }
+
+    async fn tick_as_controller(&self) -> Result<(), LoopError> {
         let _one_at_a_time = self.0.ticking.lock().await;
-        let Some(lease) = self
-            .0
-            .db
-            .acquire_lease("loop", &self.0.holder, LEASE_MS)
-            .await?
-        else {
-            return Ok(());
+        self.hold_lease().await?;
+        self.0.has_ticked.store(true, Ordering::Relaxed);
+        // A training may take hours; who carries it out stays the controller.
+        let renewed = async {
+            loop {
+                tokio::time::sleep(RENEWAL).await;
+                if let Err(error) = self.hold_lease().await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the loop's lease was not renewed");
+                }
+            }
         };
+        tokio::select! {
+            done = self.do_due() => done,
+            () = renewed => Ok(()),
+        }
+    }
+
+    async fn hold_lease(&self) -> Result<(), LoopError> {
+        let (db, holder) = (&self.0.db, &self.0.holder);
+        let held = db.acquire_lease("loop", holder, LEASE_MS).await?;
+        let lease = held.ok_or(LoopError::Standby)?;
         *self.0.lease.write().await = Some(lease);
+        Ok(())
+    }
+
+    async fn do_due(&self) -> Result<(), LoopError> {
         let services = &self.0.services;
         services
             .serving
@@ -111,6 +164,7 @@ impl Loop {
             self.see(&scope, alert).await?;
         }
         self.go_on(&scope).await?;
+        self.follow_aliases(&scope).await?;
         let open: Vec<&Alert> = alerts
             .iter()
             .filter(|alert| alert.closed_at.is_none())
@@ -130,6 +184,61 @@ impl Loop {
             .await?;
         for mut plan in open {
             self.carry_on(scope, &mut plan).await?;
+        }
+        Ok(())
+    }
+
+    /// A person who moves the alias that an endpoint follows asks for a rollout of that version. The controller's own
+    /// moves ask for nothing: they leave the alias at the champion. A version is asked for once; `trimtab rollout
+    /// start` sends it again.
+    async fn follow_aliases(&self, scope: &Scope) -> Result<(), LoopError> {
+        let services = &self.0.services;
+        let attempt = "follow the endpoints' aliases";
+        let endpoints = services
+            .serving
+            .endpoints(scope)
+            .await
+            .map_err(service("serving", attempt))?;
+        let workspace = scope.workspace.clone();
+        for endpoint in endpoints {
+            let spec = endpoint.spec;
+            let aliased = services
+                .registry
+                .version_by_alias(scope, &spec.model, &spec.alias)
+                .await;
+            let version = match aliased {
+                Ok(Some(version)) => version.version,
+                // The model or its alias is not there yet.
+                Ok(None) | Err(_) => continue,
+            };
+            let champion = self.champion(scope, &spec).await?;
+            if champion.is_some_and(|arm| arm.version == version) {
+                continue;
+            }
+            let (workspace, name) = (workspace.clone(), spec.name.clone());
+            let is_settled = self
+                .0
+                .db
+                .read(move |tx| {
+                    let is_busy = sql::open_plan_of(tx, &workspace, &name)?.is_some();
+                    Ok::<_, LoopError>(
+                        is_busy || sql::has_plan_for(tx, &workspace, &name, version)?,
+                    )
+                })
+                .await?;
+            if is_settled {
+                continue;
+            }
+            let cause = Cause::Person {
+                name: format!("alias `{}` of `{}`", spec.alias, spec.model),
+            };
+            let given = PlanGiven {
+                version: Some(version),
+                ..PlanGiven::default()
+            };
+            self.write_plan(scope, None, spec.name, cause, given)
+                .await?;
+            self.go_on(scope).await?;
         }
         Ok(())
     }
@@ -205,13 +314,18 @@ impl Loop {
             object,
             evidence,
         );
+        // Told first: a kill in between repeats both, and the same words are not told again.
+        self.store(scope, move |tx, workspace| {
+            if sql::is_told(tx, workspace, &decision)? {
+                return Ok(());
+            }
+            sql::add_decision(tx, workspace, &decision)
+        })
+        .await?;
         data.quarantine(scope, wanted)
             .await
             .map_err(service("data", attempt))?;
-        self.store(scope, move |tx, workspace| {
-            sql::add_decision(tx, workspace, &decision)
-        })
-        .await
+        Ok(())
     }
 
     /// Starts the plans that open alerts ask for and the trigger's policy admits; answers whether any was.

@@ -30,10 +30,7 @@ impl RegistryModels {
     fn place(&self, scope: &Scope, model: &str, version: i64) -> PathBuf {
         let name = match model.parse::<Name>() {
             Ok(name) => name.to_string(),
-            Err(_) => {
-                let digits: String = model.bytes().map(|byte| format!("{byte:02x}")).collect();
-                format!("_{digits}")
-            }
+            Err(_) => format!("_{}", hex::encode(model)),
         };
         self.folder
             .join(scope.workspace.as_str())
@@ -58,13 +55,13 @@ impl ModelSource for RegistryModels {
             place.with_extension(format!("unfinished-{}", trimtab_types::RevisionId::new()));
         let files = self
             .tracking
-            .artifact_export(scope, &found.source, &unfinished)
+            .artifact_export(scope, found.files(), &unfinished)
             .await
             .map_err(|error| of(&error))?;
         if files == 0 {
             return Err(FetchError {
                 code: ErrorCode::NotFound,
-                message: format!("`{}` holds no file", found.source),
+                message: format!("`{}` holds no file", found.files()),
                 hint: Some(
                     "log the model again; its artifacts are not in this server's store".to_owned(),
                 ),

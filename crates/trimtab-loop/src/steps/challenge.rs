@@ -1,0 +1,276 @@
+//! Register the challenger, judge it, open its rollout and wait for the verdict.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use trimtab_registry::{LineageEdge, ModelVersion, NodeRef};
+use trimtab_serving::EndpointSpec;
+use trimtab_types::{RevisionId, RunId, Scope};
+
+use super::{DATASET_TAG, Outcome, PLAN_TAG, Trained, need};
+use crate::{
+    Arm, Autonomy, Cause, DecisionKind, Loop, LoopError, Plan, PlanState, Rollout, RolloutState,
+    StepName, error::service, evaluation::Evaluation, sql,
+};
+
+/// Output of `register`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Registered {
+    model: String,
+    version: i64,
+    revision: RevisionId,
+}
+
+impl Loop {
+    /// Finds the model version, tags it with where it came from, and loads it as a revision.
+    pub(super) async fn register(
+        &self,
+        scope: &Scope,
+        plan: &Plan,
+        spec: &EndpointSpec,
+    ) -> Result<Outcome, LoopError> {
+        let registry = &self.0.services.registry;
+        let version = match plan.given.version {
+            Some(number) => registry
+                .get_version(scope, &spec.model, number)
+                .await
+                .map_err(service(
+                    "registry",
+                    format!("read version {number} of `{}`", spec.model),
+                ))?,
+            None => self.registered_by(scope, plan.ids.run, spec).await?,
+        };
+        let attempt = "record where the model version came from";
+        if let Some(Trained {
+            dataset_version, ..
+        }) = plan.output(StepName::Dataset)
+        {
+            let tags = [
+                (DATASET_TAG, dataset_version.to_string()),
+                (PLAN_TAG, plan.id.to_string()),
+            ];
+            for (key, value) in tags {
+                registry
+                    .set_version_tag(scope, &version.model, version.version, key, &value)
+                    .await
+                    .map_err(service("registry", attempt))?;
+            }
+        }
+        let revision = self
+            .0
+            .services
+            .serving
+            .add_revision(scope, &plan.endpoint, version.version)
+            .await
+            .map_err(service(
+                "serving",
+                format!("load version {} of `{}`", version.version, version.model),
+            ))?;
+        let node = |kind: &str, id: String| NodeRef {
+            kind: kind.to_owned(),
+            id,
+        };
+        let model_version = node(
+            "model_version",
+            format!("{}/{}", version.model, version.version),
+        );
+        let at = self.0.clock.now();
+        let mut edges = vec![
+            LineageEdge {
+                from: node("revision", revision.id.to_string()),
+                relation: "serves".to_owned(),
+                to: model_version.clone(),
+                at,
+            },
+            LineageEdge {
+                from: node("endpoint", plan.endpoint.to_string()),
+                relation: "has".to_owned(),
+                to: node("revision", revision.id.to_string()),
+                at,
+            },
+        ];
+        edges.extend(version.run_id.map(|run| LineageEdge {
+            from: model_version,
+            relation: "made_by".to_owned(),
+            to: node("run", run.to_string()),
+            at,
+        }));
+        registry
+            .record_edges(scope, edges)
+            .await
+            .map_err(service("registry", attempt))?;
+        let registered = Registered {
+            model: version.model,
+            version: version.version,
+            revision: revision.id,
+        };
+        Ok(Outcome::Done(
+            serde_json::to_value(registered).unwrap_or_default(),
+        ))
+    }
+
+    pub(super) async fn registered_by(
+        &self,
+        scope: &Scope,
+        run: RunId,
+        spec: &EndpointSpec,
+    ) -> Result<ModelVersion, LoopError> {
+        let versions = self
+            .0
+            .services
+            .registry
+            .versions_by_run(scope, run)
+            .await
+            .map_err(service(
+                "registry",
+                "find the version that training registered",
+            ))?;
+        versions.into_iter().filter(|version| version.model == spec.model).max_by_key(|v| v.version).ok_or_else(
+            || LoopError::Invalid {
+                field: format!("run {run}"),
+                problem: format!(
+                    "it registered no version of `{}`; pass registered_model_name=\"{}\" to log_model",
+                    spec.model, spec.model
+                ),
+            },
+        )
+    }
+
+    pub(super) async fn gate(
+        &self,
+        scope: &Scope,
+        plan: &Plan,
+        spec: &EndpointSpec,
+    ) -> Result<Outcome, LoopError> {
+        let registered: Registered = need(plan, StepName::Register)?;
+        let evaluation = Evaluation {
+            frozen: plan.output(StepName::Freeze),
+            champion: self.champion(scope, spec).await?.map(|arm| arm.revision),
+            challenger: registered.revision,
+            dataset: match plan.output::<Trained>(StepName::Dataset) {
+                Some(trained) => Some(trained.dataset_version),
+                None => self.champion_dataset(scope, spec).await?,
+            },
+        };
+        let report = self.evaluate(scope, spec, &evaluation).await?;
+        let output = serde_json::to_value(&report).unwrap_or_default();
+        if report.passed {
+            let text = format!(
+                "version {} passes the gate: {}",
+                registered.version, report.reason
+            );
+            self.tell(scope, plan, DecisionKind::GatePassed, text, output.clone())
+                .await?;
+            return Ok(Outcome::Done(output));
+        }
+        let text = format!(
+            "version {} is refused by the gate: {}",
+            registered.version, report.reason
+        );
+        self.refuse(scope, plan, text, output.clone()).await?;
+        let blames_labels = report
+            .checks
+            .iter()
+            .any(|check| !check.passed && check.name.starts_with("label"));
+        if let (true, Some(frozen)) = (blames_labels, &evaluation.frozen) {
+            // Labels that cannot be right must not be trained on later either.
+            let quarantine = trimtab_data::Quarantine {
+                endpoint: plan.endpoint.clone(),
+                from: frozen.evaluation_from,
+                to: frozen.evaluation_to,
+                columns: vec![spec.label.clone()],
+                cause: report.reason.clone(),
+                alert: None,
+                at: self.0.clock.now(),
+            };
+            self.quarantine(scope, quarantine).await?;
+        }
+        self.0
+            .services
+            .serving
+            .retire_revision(scope, &plan.endpoint, registered.revision)
+            .await
+            .map_err(service("serving", "retire the refused revision"))?;
+        Ok(Outcome::Ends(PlanState::Refused, output))
+    }
+
+    pub(super) async fn open_rollout(
+        &self,
+        scope: &Scope,
+        plan: &Plan,
+        spec: &EndpointSpec,
+    ) -> Result<Outcome, LoopError> {
+        let registered: Registered = need(plan, StepName::Register)?;
+        let policy = self.policy(scope, &plan.endpoint).await?;
+        let champion = self.champion(scope, spec).await?;
+        let is_by_hand = matches!(plan.cause, Cause::Person { .. });
+        if policy.autonomy != Autonomy::Act && !is_by_hand {
+            let text = format!(
+                "version {} passed the gate; start it with `trimtab rollout start {} --version {}`",
+                registered.version, plan.endpoint, registered.version
+            );
+            self.tell(scope, plan, DecisionKind::Recommended, text, json!({}))
+                .await?;
+            return Ok(Outcome::Ends(
+                PlanState::Recommended,
+                json!({ "version": registered.version }),
+            ));
+        }
+        if champion.is_some_and(|arm| arm.revision == registered.revision) {
+            let problem = format!("version {} is the champion already", registered.version);
+            return Err(LoopError::Invalid {
+                field: "version".to_owned(),
+                problem,
+            });
+        }
+        let id = plan.ids.rollout;
+        let output = json!({ "rollout": id });
+        let workspace = scope.workspace.clone();
+        let existing = self
+            .0
+            .db
+            .read(move |tx| Ok::<_, LoopError>(sql::rollout(tx, &workspace, id)?))
+            .await?;
+        if existing.is_none() {
+            let rollout = Rollout::new(
+                id,
+                plan.id,
+                plan.endpoint.clone(),
+                plan.cause.clone(),
+                (
+                    champion,
+                    Arm {
+                        revision: registered.revision,
+                        version: registered.version,
+                    },
+                ),
+                &policy,
+                plan.given.skip_gate,
+                self.0.clock.now(),
+            );
+            self.store(scope, move |tx, workspace| {
+                sql::put_rollout(tx, workspace, &rollout)
+            })
+            .await?;
+        }
+        Ok(Outcome::Done(output))
+    }
+
+    pub(super) async fn verdict(
+        &self,
+        scope: &Scope,
+        plan: &Plan,
+        spec: &EndpointSpec,
+    ) -> Result<Outcome, LoopError> {
+        let mut rollout = self.rollout(scope, plan.ids.rollout).await?;
+        self.drive_rollout(scope, spec, &mut rollout).await?;
+        let output =
+            json!({ "rollout": rollout.id, "state": rollout.state, "outcome": rollout.outcome });
+        Ok(match rollout.state {
+            RolloutState::Running => Outcome::Waiting,
+            RolloutState::Promoted => Outcome::Done(output),
+            RolloutState::RolledBack | RolloutState::Inconclusive | RolloutState::Aborted => {
+                Outcome::Ends(PlanState::KeptChampion, output)
+            }
+        })
+    }
+}
