@@ -133,14 +133,15 @@ pub(crate) fn times(batches: &[RecordBatch], name: &str) -> Option<Vec<i64>> {
     let mut values = Vec::with_capacity(rows(batches));
     for batch in batches {
         let array = batch.column_by_name(name)?;
-        if !matches!(
-            array.data_type(),
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
-        ) {
-            return None;
-        }
-        let array = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None)).ok()?;
-        let array = cast(&array, &DataType::Int64).ok()?;
+        // The time zone stays as it is: without a table of zones it could not be taken off.
+        let to = match array.data_type() {
+            DataType::Timestamp(_, zone) => {
+                DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+            }
+            DataType::Date32 | DataType::Date64 => DataType::Timestamp(TimeUnit::Microsecond, None),
+            _ => return None,
+        };
+        let array = cast(&cast(array, &to).ok()?, &DataType::Int64).ok()?;
         values.extend(
             array
                 .as_primitive::<Int64Type>()
@@ -176,4 +177,54 @@ pub(crate) fn names(batches: &[RecordBatch]) -> Vec<String> {
             .map(|field| field.name().clone())
             .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        ArrayRef, BooleanArray, Date32Array, Int32Array, StringArray, TimestampMillisecondArray,
+    };
+
+    use super::*;
+
+    fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    #[test]
+    fn rows_are_put_in_the_order_of_any_column_of_times() {
+        let zoned =
+            TimestampMillisecondArray::from(vec![3, 1, 2]).with_timezone("America/New_York");
+        let table = batch(vec![
+            ("x", Arc::new(Int32Array::from(vec![1, 2, 3]))),
+            ("when", Arc::new(zoned)),
+        ]);
+        assert_eq!(order_of_time(&[table]), Some(vec![1, 2, 0]));
+        let days = batch(vec![("day", Arc::new(Date32Array::from(vec![2, 1])))]);
+        assert_eq!(order_of_time(&[days]), Some(vec![1, 0]));
+        let sorted = batch(vec![("day", Arc::new(Date32Array::from(vec![1, 2])))]);
+        assert_eq!(order_of_time(&[sorted]), None);
+        assert_eq!(order_of_time(&[]), None);
+    }
+
+    #[test]
+    fn a_batch_that_lacks_a_column_or_has_another_type_gives_nothing_for_its_rows() {
+        let batches = [
+            batch(vec![(
+                "a",
+                Arc::new(BooleanArray::from(vec![Some(true), None])),
+            )]),
+            batch(vec![("b", Arc::new(Int32Array::from(vec![7])))]),
+            batch(vec![("a", Arc::new(StringArray::from(vec!["x"])))]),
+        ];
+        let Some(Values::Numbers(values)) = column(&batches, "a") else {
+            panic!("not numbers");
+        };
+        assert!(
+            values[0] > 0.5 && values[1..].iter().all(|value| value.is_nan()) && values.len() == 4
+        );
+        assert!(column(&batches, "c").is_none());
+    }
 }

@@ -295,11 +295,11 @@ impl House {
     }
 }
 
-pub(crate) fn baseline(value: f64) -> Option<Baseline> {
-    Some(Baseline {
+pub(crate) fn baseline(value: f64) -> Baseline {
+    Baseline {
         metric: "roc_auc".to_owned(),
         value,
         low: value - 0.02,
         high: value + 0.02,
-    })
+    }
 }
