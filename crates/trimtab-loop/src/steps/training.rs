@@ -7,7 +7,7 @@ use trimtab_pipeline::{Execution, ExecutionSpec, ExecutionStatus, StageStatus};
 use trimtab_registry::{LineageEdge, NodeRef};
 use trimtab_serving::EndpointSpec;
 use trimtab_tracking::{CreateRun, ExperimentRef, RunStatus};
-use trimtab_types::{Coded as _, Duration, Scope, Time};
+use trimtab_types::{Coded as _, Duration, RunId, Scope, Time};
 
 use super::{DATASET_TAG, Frozen, Outcome, PLAN_TAG, Trained, need};
 use crate::{
@@ -221,9 +221,27 @@ impl Loop {
                 },
             });
         }
-        let commit = execution
-            .map(|execution| execution.commit)
-            .unwrap_or_default();
+        let (commit, skipped) = execution.map_or_else(
+            |_| Default::default(),
+            |execution| (execution.commit.clone(), skipped_stages(&execution)),
+        );
+        if !skipped.is_empty() && self.is_without_version(scope, run).await? {
+            // The same rows, code and parameters made a version before, and its fate is known.
+            services
+                .tracking
+                .finish_run(scope, run, RunStatus::Finished)
+                .await
+                .map_err(service("tracking", "close the run of a skipped training"))?;
+            let reason = format!(
+                "there is nothing new to learn: nothing that stage `{}` depends on has changed since it last ran",
+                skipped.join("`, `")
+            );
+            self.refuse(scope, plan, reason.clone(), json!({})).await?;
+            return Ok(Outcome::Ends(
+                PlanState::Refused,
+                json!({ "reason": reason }),
+            ));
+        }
         let edge = |from: (&str, String), relation: &str, to: (&str, String)| LineageEdge {
             from: NodeRef {
                 kind: from.0.to_owned(),
@@ -270,6 +288,16 @@ impl Loop {
         Ok(Outcome::Done(json!({ "run": run, "commit": commit })))
     }
 
+    async fn is_without_version(&self, scope: &Scope, run: RunId) -> Result<bool, LoopError> {
+        let found = self.0.services.registry.versions_by_run(scope, run).await;
+        Ok(found
+            .map_err(service(
+                "registry",
+                "find the version that training registered",
+            ))?
+            .is_empty())
+    }
+
     /// The labelled, unquarantined rows that the endpoint served in a span, as they were known at a time.
     pub(crate) async fn labelled_rows(
         &self,
@@ -309,6 +337,15 @@ fn trained(version: &DatasetVersion) -> serde_json::Value {
         rows: version.rows,
     })
     .unwrap_or_default()
+}
+
+/// Stages whose outputs an earlier execution had made already.
+fn skipped_stages(execution: &Execution) -> Vec<String> {
+    let skipped = execution
+        .stages
+        .iter()
+        .filter(|stage| stage.status == StageStatus::Skipped);
+    skipped.map(|stage| stage.name.clone()).collect()
 }
 
 fn file_name(path: &str) -> &str {

@@ -1,12 +1,14 @@
 //! The history that is played: one table, sorted by time and id, checked before anything starts.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use arrow::{
-    array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray},
+    array::{
+        Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    },
     compute::{SortColumn, cast, concat_batches, lexsort_to_indices, take},
-    datatypes::{DataType, TimeUnit},
+    datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
 };
 use trimtab_types::Time;
 
@@ -72,7 +74,7 @@ impl History {
             .collect::<Result<_, _>>()?;
         let table = RecordBatch::try_new(table.schema(), sorted)?;
         let times = time_column(&table, columns.time)?
-            .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
+            .as_primitive::<TimestampMicrosecondType>()
             .values()
             .iter()
             .map(|micros| Time::from_micros(*micros))
@@ -168,18 +170,11 @@ fn no_nulls(values: &ArrayRef, name: &str) -> anyhow::Result<()> {
 
 fn time_column(table: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
     let values = column(table, name)?;
-    let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let times = match values.data_type() {
-        DataType::Timestamp(_, None) => {
-            // A time without a zone is taken as UTC.
-            cast(
-                &cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?,
-                &micros,
-            )?
-        }
-        DataType::Timestamp(_, Some(_)) | DataType::Date32 | DataType::Date64 => {
-            cast(values, &micros)?
-        }
+    // A time without a zone is taken as UTC; the zone's name is put on, not cast to, which would need a zone database.
+    let micros = |zone| DataType::Timestamp(TimeUnit::Microsecond, zone);
+    let times: ArrayRef = match values.data_type() {
+        DataType::Timestamp(_, zone) => in_utc(&cast(values, &micros(zone.clone()))?),
+        DataType::Date32 | DataType::Date64 => in_utc(&cast(values, &micros(None))?),
         DataType::Utf8 | DataType::LargeUtf8 => {
             let texts = cast(values, &DataType::Utf8)?;
             let parsed: Vec<Option<i64>> = texts
@@ -191,8 +186,7 @@ fn time_column(table: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
                 })
                 .collect::<Result<_, _>>()
                 .with_context(|| format!("column `{name}` does not hold times"))?;
-            let times = arrow::array::TimestampMicrosecondArray::from(parsed).with_timezone("UTC");
-            std::sync::Arc::new(times)
+            in_utc(&(Arc::new(TimestampMicrosecondArray::from(parsed)) as ArrayRef))
         }
         other => bail!(
             "column `{name}` holds {other}, not times; give timestamps, dates or RFC 3339 text"
@@ -200,6 +194,12 @@ fn time_column(table: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
     };
     no_nulls(&times, name)?;
     Ok(times)
+}
+
+/// Timestamps of microseconds, whatever their zone was called: their numbers count in UTC anyway.
+fn in_utc(times: &ArrayRef) -> ArrayRef {
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    Arc::new(times.clone().with_timezone("UTC"))
 }
 
 #[cfg(test)]
@@ -234,11 +234,26 @@ mod tests {
     }
 
     #[test]
+    fn times_come_as_text_dates_and_timestamps_of_any_zone() {
+        let first = |csv: &str| read(csv).unwrap().times[0].to_string();
+        for time in [
+            "2013-01-02",
+            "2013-01-02T00:00:00Z",
+            "2013-01-02T01:00:00+01:00",
+            "2013-01-02 00:00:00",
+        ] {
+            let at = first(&format!("t,id,y\n{time},a,1\n"));
+            assert!(at.starts_with("2013-01-02T00:00:00"), "{time}: {at}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (csv, why) in [
             ("t,id,y\n", "no rows"),
             ("t,id,z\n2013-01-01T00:00:00Z,a,1\n", "no column `y`"),
             ("t,id,y\n17.5,a,1\n", "not times"),
+            ("t,id,y\nyesterday,a,1\n", "does not hold times"),
             (
                 "t,id,y\n2013-01-01T00:00:00Z,a,1\n2013-01-02T00:00:00Z,a,1\n",
                 "more than once",
