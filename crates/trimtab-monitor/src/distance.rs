@@ -23,11 +23,13 @@ pub(crate) fn of_histograms(
         reference.sample().variance(0)?.sqrt(),
         exact.variance(0)?.sqrt(),
     );
+    // Numbers near the end of the doubles have no variance; then there is no distance either.
     Some(if of_rows > 0.0 {
         distance * of_bins / of_rows
     } else {
         distance
     })
+    .filter(|value| value.is_finite())
 }
 
 /// Counts of both over the texts of either.
@@ -62,6 +64,9 @@ impl Bins {
             (low, high) = (low - margin, high + margin);
         }
         let width = (high - low) / BARS as f64;
+        if !width.is_finite() {
+            return None;
+        }
         Some(Self {
             edges: (0..=BARS).map(|i| width.mul_add(i as f64, low)).collect(),
         })

@@ -90,7 +90,7 @@ impl Feature {
                 (
                     value,
                     p_value,
-                    Some((sample.mean()?, mean)),
+                    Some((sample.mean()?, mean)).filter(|_| mean.is_finite()),
                     bins.draw(sample.iter(), histogram.missing()),
                     bins.draw(finite().map(|&number| (number, 1)), window.missing()),
                 )
@@ -123,5 +123,138 @@ impl Feature {
             reference: Some(reference),
             current: Some(current),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
+    use trimtab_types::DatasetVersionId;
+
+    use super::*;
+    use crate::{EndpointReference, Severity};
+
+    fn batch(prefix: &str, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        let named = columns
+            .into_iter()
+            .map(|(name, array)| (format!("{prefix}{name}"), array));
+        RecordBatch::try_from_iter(named).unwrap()
+    }
+
+    fn columns(values: impl Fn(usize) -> f64, rows: usize) -> Vec<(&'static str, ArrayRef)> {
+        let texts = (0..rows).map(|i| ["a", "b", "c"][(i * 7) % 3]);
+        vec![
+            (
+                "x",
+                Arc::new((0..rows).map(values).collect::<Float64Array>()),
+            ),
+            ("text", Arc::new(StringArray::from_iter_values(texts))),
+            (
+                "key",
+                Arc::new(StringArray::from_iter_values(
+                    (0..rows).map(|i| i.to_string()),
+                )),
+            ),
+            (
+                "number",
+                Arc::new(Int64Array::from_iter_values(
+                    0..i64::try_from(rows).unwrap(),
+                )),
+            ),
+            ("constant", Arc::new(Float64Array::from(vec![5.0; rows]))),
+            ("empty", Arc::new(Float64Array::new_null(rows))),
+        ]
+    }
+
+    fn learned(values: impl Fn(usize) -> f64) -> Learned {
+        Learned::new(&EndpointReference {
+            model_version: 1,
+            dataset: DatasetVersionId::new(),
+            batches: Arc::new(vec![batch("", columns(values, 3000))]),
+            label: None,
+            baseline: None,
+            importances: Some(vec![("x".to_owned(), 3.0), ("text".to_owned(), 1.0)]),
+        })
+    }
+
+    fn wave(i: usize) -> f64 {
+        ((i * 7919) % 1009) as f64 / 100.0
+    }
+
+    #[test]
+    fn keys_and_empty_columns_are_no_features() {
+        let judged = features(
+            &learned(wave),
+            &[batch("in.", columns(wave, 500))],
+            &[],
+            &[],
+        );
+        let mut names: Vec<&str> = judged.iter().map(|drift| drift.column.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["constant", "text", "x"]);
+        assert!(judged.iter().all(|drift| !drift.drifted), "{judged:#?}");
+        let importance = |name: &str| {
+            judged
+                .iter()
+                .find(|drift| drift.column == name)
+                .unwrap()
+                .importance
+        };
+        assert_eq!(
+            (importance("x"), importance("text"), importance("constant")),
+            (Some(0.75), Some(0.25), None)
+        );
+    }
+
+    #[test]
+    fn what_moved_comes_first_and_a_failed_check_suppresses_it() {
+        let learned = learned(wave);
+        let window = [batch("in.", columns(|i| wave(i) + 5.0, 500))];
+        let judged = features(&learned, &window, &[], &[]);
+        assert!(judged[0].column == "x" && judged[0].drifted, "{judged:#?}");
+        let (before, now) = judged[0].means.unwrap();
+        assert!((now - before - 5.0).abs() < 0.2);
+        assert!(!features(&learned, &window, &[], &["x".to_owned()])[0].drifted);
+        let check = WindowCheck {
+            check: "unit".to_owned(),
+            column: Some("x".to_owned()),
+            severity: Severity::Warning,
+            passed: false,
+            observed: String::new(),
+            expected: String::new(),
+            message: String::new(),
+        };
+        let judged = features(&learned, &window, &[check], &[]);
+        let x = judged.iter().find(|drift| drift.column == "x").unwrap();
+        assert!(x.suppressed && !x.drifted);
+    }
+
+    #[test]
+    fn few_rows_say_nothing() {
+        assert!(features(&learned(wave), &[batch("in.", columns(wave, 99))], &[], &[]).is_empty());
+        assert!(features(&learned(wave), &[], &[], &[]).is_empty());
+    }
+
+    #[test]
+    fn numbers_without_end_are_survived_and_what_is_told_can_be_stored() {
+        let extremes = [f64::MAX, f64::MIN, f64::INFINITY, f64::NAN, 0.0, 5e-324];
+        for (reference, window) in [
+            (learned(wave), columns(|i| extremes[i % 6], 500)),
+            (learned(|i| extremes[i % 6]), columns(wave, 500)),
+            (
+                learned(|i| extremes[i % 6]),
+                columns(|i| extremes[i % 6], 500),
+            ),
+            (learned(wave), columns(|_| f64::NAN, 500)),
+        ] {
+            let judged = features(&reference, &[batch("in.", window)], &[], &[]);
+            let text = serde_json::to_string(&judged).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Vec<FeatureDrift>>(&text).unwrap(),
+                judged
+            );
+        }
     }
 }

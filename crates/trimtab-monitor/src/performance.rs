@@ -136,8 +136,14 @@ impl Scored {
         metrics
     }
 
-    /// A metric with the interval that rows drawn independently would give.
+    /// A metric with the interval that rows drawn independently would give; `None` where it is not a number.
     fn interval(&self, metric: Metric) -> Option<Interval> {
+        self.any_interval(metric).filter(|interval| {
+            interval.estimate.is_finite() && interval.low.is_finite() && interval.high.is_finite()
+        })
+    }
+
+    fn any_interval(&self, metric: Metric) -> Option<Interval> {
         if self.rows < FEWEST_ROWS {
             return None;
         }

@@ -146,7 +146,7 @@ impl Learned {
             .iter()
             .map(|feature| {
                 let Some(mut values) = frame::column(&self.batches, &feature.name) else {
-                    return f64::INFINITY;
+                    return f64::MAX;
                 };
                 if let Some(order) = &self.order {
                     values = values.reorder(order);
@@ -159,7 +159,7 @@ impl Learned {
                     .iter()
                     .filter_map(|rows| feature.shape.distance(&values, rows.iter().copied()))
                     .fold(0.0, f64::max);
-                (farthest * MARGIN).max(least)
+                (farthest * MARGIN).max(least).min(f64::MAX)
             })
             .collect()
     }

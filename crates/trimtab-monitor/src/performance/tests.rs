@@ -99,4 +99,6 @@ fn few_rows_and_one_class_say_nothing() {
             .all(|performance| performance.metric != "roc_auc")
     );
     assert!(of_window(&Scored::new(&[f64::NAN], &[1.0]), None).is_empty());
+    let endless = Scored::new(&[1e308; 200], &[-1e308; 200]);
+    assert!(of_window(&endless, None).is_empty() && of_stretch(&[&endless; 7], None).is_none());
 }
