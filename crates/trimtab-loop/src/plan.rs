@@ -64,6 +64,9 @@ pub struct PlanStep {
     pub name: StepName,
     /// How far.
     pub state: StepState,
+    /// Whether it was begun more than once: a kill, or a failure that passed, came between.
+    #[serde(default)]
+    pub is_repeated: bool,
     /// When it was first begun, by the loop's clock.
     pub started_at: Option<Time>,
     /// When it ended.
@@ -181,6 +184,7 @@ impl Plan {
                 } else {
                     StepState::Pending
                 },
+                is_repeated: false,
                 started_at: None,
                 ended_at: None,
                 output: serde_json::Value::Null,
@@ -233,6 +237,7 @@ impl Plan {
     /// Notes that a step was begun.
     pub fn begin(&mut self, name: StepName, at: Time) {
         if let Some(step) = self.step_mut(name) {
+            step.is_repeated = step.state == StepState::Running;
             step.state = StepState::Running;
             step.started_at.get_or_insert(at);
         }

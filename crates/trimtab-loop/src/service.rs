@@ -90,7 +90,7 @@ impl Loop {
     }
 
     /// Replaces the triggers and rollout policies of a project. Another project's trigger of the same name is a
-    /// conflict, and nothing is changed then.
+    /// conflict, and so is the policy of another project's endpoint; nothing is changed then.
     pub async fn apply(
         &self,
         scope: &Scope,
@@ -115,6 +115,16 @@ impl Loop {
                             kind: "trigger",
                             name: spec.name.to_string(),
                             owner: other.project.to_string(),
+                        });
+                    }
+                }
+                for (endpoint, _) in &policies {
+                    let owner = sql::policy_owner(tx, &workspace, endpoint)?;
+                    if let Some(owner) = owner.filter(|owner| *owner != project) {
+                        return Err(LoopError::OwnedElsewhere {
+                            kind: "endpoint",
+                            name: endpoint.to_string(),
+                            owner: owner.to_string(),
                         });
                     }
                 }

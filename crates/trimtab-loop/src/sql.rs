@@ -120,6 +120,19 @@ pub(crate) fn put_policy(
     Ok(())
 }
 
+pub(crate) fn policy_owner(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    endpoint: &Name,
+) -> Result<Option<Name>, DbError> {
+    tx.query_opt(
+        "SELECT project FROM rollout_policy WHERE workspace_id = ?1 AND endpoint = ?2",
+        params![workspace, endpoint],
+    )?
+    .map(|row| row.get(0))
+    .transpose()
+}
+
 pub(crate) fn policy(
     tx: &mut Tx<'_>,
     workspace: &WorkspaceId,

@@ -53,7 +53,7 @@ impl Loop {
                 .steps
                 .iter()
                 .any(|step| step.name == name && step.state == StepState::Running);
-            if !is_begun {
+            if !is_begun || name == StepName::Train {
                 plan.begin(name, self.0.clock.now());
                 self.keep(scope, plan).await?;
             }

@@ -56,14 +56,6 @@ impl Loop {
         loop {
             let now = self.0.clock.now();
             let next = to.min(now.floor(STRIDE) + STRIDE);
-            // Refused here, it must not have been written.
-            if next < now || !self.0.clock.is_replay() {
-                self.0.clock.advance_to(next)?;
-            }
-            self.0
-                .db
-                .write(Lane::Control, move |tx| sql::put_clock(tx, next))
-                .await?;
             self.0.clock.advance_to(next)?;
             self.tick_as_controller().await?;
             if next == to {
@@ -97,7 +89,10 @@ impl Loop {
 
     async fn tick_as_controller(&self) -> Result<(), LoopError> {
         let _one_at_a_time = self.0.ticking.lock().await;
-        self.hold_lease().await?;
+        // Together, so that they share a commit; nothing is done before both stand.
+        let (lease, clock) = tokio::join!(self.hold_lease(), self.note_clock());
+        lease?;
+        clock?;
         self.0.has_ticked.store(true, Ordering::Relaxed);
         // A training may take hours; who carries it out stays the controller.
         let renewed = async {
@@ -112,6 +107,18 @@ impl Loop {
             done = self.do_due() => done,
             () = renewed => Ok(()),
         }
+    }
+
+    /// Writes down where the replay clock stands: a process that is killed from here on begins there again.
+    async fn note_clock(&self) -> Result<(), LoopError> {
+        if !self.0.clock.is_replay() {
+            return Ok(());
+        }
+        let now = self.0.clock.now();
+        self.0
+            .db
+            .write(Lane::Control, move |tx| Ok(sql::put_clock(tx, now)?))
+            .await
     }
 
     async fn hold_lease(&self) -> Result<(), LoopError> {

@@ -37,7 +37,11 @@ impl Loop {
                     "registry",
                     format!("read version {number} of `{}`", spec.model),
                 ))?,
-            None => self.registered_by(scope, plan.ids.run, spec).await?,
+            None => {
+                let version = self.registered_by(scope, plan.ids.run, spec).await?;
+                self.remove_leftovers(scope, plan, &version).await?;
+                version
+            }
         };
         let attempt = "record where the model version came from";
         if let Some(Trained {
@@ -106,6 +110,35 @@ impl Loop {
         Ok(Outcome::Done(
             serde_json::to_value(registered).unwrap_or_default(),
         ))
+    }
+
+    /// A training that was killed after it had registered its version was run again: the version of the last time
+    /// stands, those of earlier times are removed.
+    async fn remove_leftovers(
+        &self,
+        scope: &Scope,
+        plan: &Plan,
+        kept: &ModelVersion,
+    ) -> Result<(), LoopError> {
+        let is_repeated = |step: &crate::PlanStep| step.name == StepName::Train && step.is_repeated;
+        if !plan.steps.iter().any(is_repeated) {
+            return Ok(());
+        }
+        let registry = &self.0.services.registry;
+        let attempt = "remove the version of an interrupted training";
+        let versions = registry
+            .versions_by_run(scope, plan.ids.run)
+            .await
+            .map_err(service("registry", attempt))?;
+        let is_leftover =
+            |other: &&ModelVersion| other.model == kept.model && other.version < kept.version;
+        for leftover in versions.iter().filter(is_leftover) {
+            registry
+                .delete_version(scope, &leftover.model, leftover.version)
+                .await
+                .map_err(service("registry", attempt))?;
+        }
+        Ok(())
     }
 
     pub(super) async fn registered_by(
