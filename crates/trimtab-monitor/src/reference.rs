@@ -159,7 +159,7 @@ impl Learned {
                     .iter()
                     .filter_map(|rows| feature.shape.distance(&values, rows.iter().copied()))
                     .fold(0.0, f64::max);
-                (farthest * MARGIN).max(least).min(f64::MAX)
+                (farthest * MARGIN).clamp(least, f64::MAX)
             })
             .collect()
     }

@@ -60,7 +60,7 @@ pub(crate) fn judge(first: &[ScoreWindow], scores: &[f64]) -> Option<FeatureDrif
             wasserstein_normalised(&rest, &Sample::from_counts(first[left_out].weighted()))
         })
         .fold(0.0, f64::max);
-    let threshold = (farthest * MARGIN).max(LEAST).min(f64::MAX);
+    let threshold = (farthest * MARGIN).clamp(LEAST, f64::MAX);
     let value = wasserstein_normalised(&reference, &current).filter(|value| value.is_finite())?;
     let rows = first.iter().map(|window| window.rows).sum();
     let p_value = ks_p_value_asymptotic(rows, current.len(), ks_statistic(&reference, &current)?);
