@@ -2,7 +2,9 @@
 //! without the feature `ui`, works: the page then says how to build it.
 
 use std::{
-    env, fs, io,
+    env,
+    fmt::Write as _,
+    fs, io,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -45,10 +47,12 @@ fn main() -> io::Result<()> {
             format!("Some(include_bytes!({:?}))", packed.display().to_string())
         };
         let tag = format!("\"{:016x}\"", fnv(&content));
-        table.push_str(&format!(
-            "    File {{ path: {name:?}, tag: {tag:?}, plain: include_bytes!({:?}), gzip: {compressed} }},\n",
+        writeln!(
+            table,
+            "    File {{ path: {name:?}, tag: {tag:?}, plain: include_bytes!({:?}), gzip: {compressed} }},",
             file.canonicalize()?.display().to_string(),
-        ));
+        )
+        .map_err(io::Error::other)?;
     }
     table.push_str("];\n");
     fs::write(out.join("console.rs"), table)

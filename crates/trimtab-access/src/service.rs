@@ -151,10 +151,6 @@ impl Access {
     }
 
     /// Whether the caller may do that. The one place that decides; what no rule allows is denied.
-    #[expect(
-        clippy::unused_self,
-        reason = "grants per resource will be read here; callers must come with the service"
-    )]
     pub fn require(
         &self,
         scope: &Scope,

@@ -335,7 +335,6 @@ fn is_plain_text(response: &Response) -> bool {
         .is_some_and(|value| value.starts_with("text/plain"))
 }
 
-#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 async fn audit(
     guard: &Guard,
     scope: &Scope,

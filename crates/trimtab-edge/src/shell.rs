@@ -27,7 +27,9 @@ pub struct HostPolicy {
 
 /// What answers a browser's GET for a page that no protocol owns: the console.
 #[derive(Clone)]
-pub struct Fallback(Arc<dyn Fn(&Parts) -> Option<Response> + Send + Sync>);
+pub struct Fallback(Arc<Answer>);
+
+type Answer = dyn Fn(&Parts) -> Option<Response> + Send + Sync;
 
 impl Fallback {
     /// A fallback; `None` leaves the request to a 404.

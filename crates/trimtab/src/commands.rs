@@ -85,7 +85,7 @@ fn on_all_cores<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Res
 }
 
 fn on_one_core<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    logs(&LogFormat::Text, "warn");
+    logs(LogFormat::Text, "warn");
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -94,8 +94,8 @@ fn on_one_core<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resu
 }
 
 /// Sets up the log, which goes to stderr.
-pub(crate) fn logs(format: &LogFormat, filter: &str) {
-    init_logs(*format, filter);
+pub(crate) fn logs(format: LogFormat, filter: &str) {
+    init_logs(format, filter);
 }
 
 /// Resolves at Ctrl-C or SIGTERM.

@@ -383,10 +383,18 @@ mod tests {
             let error = toml::from_str::<File>(text).unwrap_err();
             crate::told::explain(&wrong(Path::new("trimtab.toml"), text, &error).into()).0
         };
-        insta::assert_snapshot!(told("data_dir = \"x\"\nlisten_on = [\"a\"]\n"), @"");
-        insta::assert_snapshot!(told("colour = 3\n"), @"");
-        insta::assert_snapshot!(told("listen = 5000\n"), @"");
-        insta::assert_snapshot!(told("listen = [\n"), @"");
+        insta::assert_snapshot!(told("data_dir = \"x\"\nlisten_on = [\"a\"]\n"), @r#"
+        error: trimtab.toml line 2: there is no key `listen_on`
+
+        hint: did you mean `listen`?
+        "#);
+        insta::assert_snapshot!(told("colour = 3\n"), @r#"
+        error: trimtab.toml line 1: there is no key `colour`
+
+        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, log_format
+        "#);
+        insta::assert_snapshot!(told("listen = 5000\n"), @"error: trimtab.toml line 1: invalid type: integer `5000`, expected a sequence");
+        insta::assert_snapshot!(told("listen = [\n"), @"error: trimtab.toml line 1: unclosed array, expected `]`");
     }
 
     #[test]

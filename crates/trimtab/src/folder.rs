@@ -112,19 +112,17 @@ fn check_format(path: &Path, clock: ClockKind) -> anyhow::Result<()> {
         Err(error) => return Err(unusable("read", &place, &error)),
     };
     let mut words = text.split_whitespace();
-    let layout = match (words.next(), words.next().map(str::parse::<u32>)) {
-        (Some(MAGIC), Some(Ok(layout))) => layout,
-        _ => {
-            return Err(Told::new(
-                Exit::Failed,
-                format!(
-                    "{} is not the FORMAT file of a data folder",
-                    place.display()
-                ),
-            )
-            .hint("choose an empty folder with `--data-dir`")
-            .into());
-        }
+    let (Some(MAGIC), Some(Ok(layout))) = (words.next(), words.next().map(str::parse::<u32>))
+    else {
+        return Err(Told::new(
+            Exit::Failed,
+            format!(
+                "{} is not the FORMAT file of a data folder",
+                place.display()
+            ),
+        )
+        .hint("choose an empty folder with `--data-dir`")
+        .into());
     };
     let value = |key: &str| {
         text.lines()

@@ -125,7 +125,9 @@ pub(crate) async fn start(config: ServerConfig) -> anyhow::Result<Running> {
     let db = open_database(config.database.as_deref(), &folder.path).await?;
     let clock = match config.replay_from {
         Some(from) => {
-            let reached = db.outbox_time().await.map_err(|error| told(&error))?;
+            let reached = Loop::clock_reached(&db)
+                .await
+                .map_err(|error| told(&error))?;
             Clock::replay(reached.map_or(from, |reached| reached.max(from)))
         }
         None => Clock::system(),
@@ -229,7 +231,7 @@ async fn listen(config: &ServerConfig, access: &Access) -> anyhow::Result<Vec<Li
             Exit::Refused,
             format!(
                 "{} can be reached from other machines, and no token exists yet",
-                open.address
+                open.address.ip()
             ),
         )
         .hint(format!(
@@ -390,3 +392,6 @@ fn training_env(config: &ServerConfig, url: &str, access: &Access) -> Vec<(Strin
     }
     env
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,7 @@ pub(crate) fn told(error: &impl Coded) -> anyhow::Error {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let said = cause.to_string();
-        if !message.contains(&said) {
+        if !message.ends_with(&said) {
             message = format!("{message}: {said}");
         }
         source = cause.source();
@@ -90,7 +90,7 @@ pub(crate) fn explain(error: &anyhow::Error) -> (String, Exit) {
         hint = hint.or(inner);
         if text.is_empty() {
             text = said;
-        } else if !text.contains(&said) {
+        } else if !text.ends_with(&said) {
             text = format!("{text}: {said}");
         }
     }

@@ -1,4 +1,5 @@
 //! Access on both databases.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use trimtab_access::{
     Access, AccessError, AccessMode, AuditEntry, Credentials, MIGRATIONS, NewToken, Resource,

@@ -1,10 +1,12 @@
 //! Feedback: outcomes of predictions.
 
+use std::collections::HashSet;
+
 use axum::{Json, extract::State};
 use serde_json::Value;
 use trimtab_edge::{CallScope, Failure};
-use trimtab_events::{Feedback, FeedbackAddress, FeedbackValue};
-use trimtab_types::{Name, Time};
+use trimtab_events::{EventsError, Feedback, FeedbackAddress, FeedbackValue};
+use trimtab_types::{Name, Scope, Time};
 
 use crate::{
     extract::Json as Body,
@@ -44,11 +46,36 @@ pub(crate) async fn post(
         .enumerate()
         .map(|(index, item)| convert(&endpoint, now, index, item))
         .collect::<Result<Vec<_>, _>>()?;
-    let receipt = api.events.post_feedback(&scope, items).await?;
+    let (receipt, unknown) = store(&api, &scope, items, request.ignore_unknown).await?;
     Ok(Json(FeedbackReceipt {
         stored: receipt.accepted,
         duplicates: receipt.duplicates,
+        unknown,
     }))
+}
+
+/// Stores all, or all but what addresses no prediction; answers how many those were.
+async fn store(
+    api: &Api,
+    scope: &Scope,
+    mut items: Vec<Feedback>,
+    ignore_unknown: bool,
+) -> Result<(trimtab_events::FeedbackReceipt, u64), Failure> {
+    if !ignore_unknown {
+        return Ok((api.events.post_feedback(scope, items).await?, 0));
+    }
+    let mut unknown = 0;
+    loop {
+        match api.events.post_feedback(scope, items.clone()).await {
+            Err(EventsError::UnknownAddress { items: places, .. }) if !places.is_empty() => {
+                unknown += places.len() as u64;
+                let places: HashSet<usize> = places.into_iter().collect();
+                let mut place = 0..;
+                items.retain(|_| place.next().is_none_or(|place| !places.contains(&place)));
+            }
+            stored => return Ok((stored?, unknown)),
+        }
+    }
 }
 
 fn convert(

@@ -13,7 +13,7 @@ use crate::{
     state::Api,
     wire::{
         Home, HomeChampion, HomeChecks, HomeData, HomeDrift, HomeHealth, HomeRollout, HomeRow,
-        HomeRun,
+        HomeRun, Timestamp,
     },
 };
 
@@ -86,7 +86,7 @@ async fn row(
         champion: champion.map(|champion| HomeChampion {
             revision: champion.id.to_string(),
             version: champion.version,
-            since: since(champion, &rollouts),
+            since: Some(since(champion, &rollouts)),
         }),
         health: health(&revisions, champion),
         drift: window.as_ref().map(drift),
@@ -123,7 +123,7 @@ async fn champion_run(api: &Api, scope: &Scope, champion: &Revision) -> Option<H
     run::brief(api, scope, version.run_id?).await
 }
 
-fn since(champion: &Revision, rollouts: &[controller::Rollout]) -> Option<crate::wire::Timestamp> {
+fn since(champion: &Revision, rollouts: &[controller::Rollout]) -> Timestamp {
     let promoted = rollouts
         .iter()
         .find(|rollout| {
@@ -137,7 +137,7 @@ fn since(champion: &Revision, rollouts: &[controller::Rollout]) -> Option<crate:
                 .or(rollout.ended_at)
                 .unwrap_or(rollout.created_at)
         });
-    Some(promoted.unwrap_or(champion.created_at).into())
+    promoted.unwrap_or(champion.created_at).into()
 }
 
 fn health(revisions: &[Revision], champion: Option<&Revision>) -> HomeHealth {

@@ -139,6 +139,9 @@ pub struct FeedbackRequest {
     pub endpoint: String,
     /// The outcomes: all are stored, or none.
     pub items: Vec<FeedbackItem>,
+    /// Store the others when some address no prediction, rather than refuse all.
+    #[serde(default)]
+    pub ignore_unknown: bool,
 }
 
 /// One outcome. It addresses a prediction by `prediction_id` (with `row`), by `row_key`, or by
@@ -176,6 +179,8 @@ pub struct FeedbackReceipt {
     pub stored: u64,
     /// Items whose `event_id` was known already.
     pub duplicates: u64,
+    /// Items that address no prediction; only with `ignore_unknown`.
+    pub unknown: u64,
 }
 
 /// Move the replay clock.

@@ -1,6 +1,6 @@
 //! `trimtab apply`.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use anyhow::Context as _;
 use trimtab_edge_api::{
@@ -48,7 +48,7 @@ pub(super) async fn run(context: &Context, args: ApplyArgs) -> anyhow::Result<()
             .collect();
         let mut text = format!("project {}", applied.project);
         if let Some(commit) = &applied.commit {
-            text.push_str(&format!(" at {commit}"));
+            let _ = write!(text, " at {commit}");
         }
         text.push('\n');
         text + &table(&["KIND", "NAME", "CHANGE"], &rows)

@@ -1,6 +1,9 @@
 //! `trimtab doctor`: the server, and what it needs on this machine. Exit 0 when the server is healthy.
 
-use std::process::{Command, ExitCode};
+use std::{
+    fmt::Write as _,
+    process::{Command, ExitCode},
+};
 
 use serde::Serialize;
 use trimtab_edge_api::wire::ServerInfo;
@@ -83,12 +86,13 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<ExitCode> {
     ));
     context.output.answer(&findings, || {
         findings.iter().fold(String::new(), |mut text, finding| {
-            text.push_str(&format!(
-                "{:<8} {:<14} {}\n",
+            let _ = writeln!(
+                text,
+                "{:<8} {:<14} {}",
                 finding.state, finding.what, finding.message
-            ));
+            );
             if let Some(hint) = &finding.hint {
-                text.push_str(&format!("{:<8} {:<14} hint: {hint}\n", "", ""));
+                let _ = writeln!(text, "{:<8} {:<14} hint: {hint}", "", "");
             }
             text
         })

@@ -1,5 +1,7 @@
 //! `trimtab lineage`.
 
+use std::fmt::Write as _;
+
 use trimtab_edge_api::wire::{Lineage, ObjectRef};
 
 use super::Context;
@@ -33,14 +35,15 @@ fn text(lineage: &Lineage) -> String {
     );
     for touched in &lineage.predictions {
         let versions: Vec<String> = touched.versions.iter().map(ToString::to_string).collect();
-        text.push_str(&format!(
-            "touched {} predictions of endpoint {} ({} to {}), by version {}\n",
+        let _ = writeln!(
+            text,
+            "touched {} predictions of endpoint {} ({} to {}), by version {}",
             touched.rows,
             touched.endpoint,
             touched.from.0,
             touched.to.0,
             versions.join(", ")
-        ));
+        );
     }
     if lineage.edges.is_empty() {
         text.push_str("nothing is known beyond it\n");

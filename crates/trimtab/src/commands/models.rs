@@ -34,7 +34,7 @@ const SALT: &str = "models-serve";
 
 pub(super) async fn run(context: &Context, command: ModelsCommand) -> anyhow::Result<()> {
     let ModelsCommand::Serve(args) = command;
-    logs(&LogFormat::Text, "info");
+    logs(LogFormat::Text, "info");
     let config = context.config(Flags::default())?;
     let temporary;
     let place = if let Some(folder) = &args.data_dir {

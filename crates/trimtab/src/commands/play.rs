@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) async fn demo(context: &Context, args: DemoArgs) -> anyhow::Result<()> {
-    logs(&LogFormat::Text, "warn");
+    logs(LogFormat::Text, "warn");
     let progress = Progress::new();
     let python = python(context)?;
     let (replay, operators) = demo::prepare(&args, &python, |doing| progress.show(doing, 0.0))?;
@@ -28,7 +28,7 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> anyhow::Result<()
 }
 
 pub(super) async fn replay(context: &Context, args: ReplayArgs) -> anyhow::Result<()> {
-    logs(&LogFormat::Text, "warn");
+    logs(LogFormat::Text, "warn");
     let config = ServerConfig {
         python: Some(python(context)?),
         ..ServerConfig::of(&context.config(Flags::default())?)?
@@ -45,7 +45,7 @@ async fn play(
 ) -> anyhow::Result<()> {
     let mut stop = std::pin::pin!(told_to_stop());
     let playing = replay::play(args, config, operators, |doing, share| {
-        progress.show(doing, share)
+        progress.show(doing, share);
     });
     let (report, running) = tokio::select! {
         played = playing => played?,

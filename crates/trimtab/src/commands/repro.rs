@@ -11,7 +11,7 @@ use super::{Context, logs, told_to_stop};
 use crate::{cli::ReproArgs, config::Flags, told::told};
 
 pub(super) fn run(context: &Context, args: ReproArgs) -> anyhow::Result<ExitCode> {
-    logs(&LogFormat::Text, "warn");
+    logs(LogFormat::Text, "warn");
     let config = context.config(Flags::default())?;
     let cancel = CancellationToken::new();
     let options = ReproOptions {

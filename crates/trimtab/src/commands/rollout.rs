@@ -1,5 +1,7 @@
 //! `trimtab rollout`.
 
+use std::fmt::Write as _;
+
 use trimtab_edge_api::wire::{AbortRollout, Fired, List, Rollout, StartRollout};
 use trimtab_types::RolloutId;
 
@@ -93,7 +95,7 @@ fn one(rollout: &Rollout) -> String {
         rollout.cause
     );
     if let Some(outcome) = &rollout.outcome {
-        text.push_str(&format!("outcome: {outcome}\n"));
+        let _ = writeln!(text, "outcome: {outcome}");
     }
     let steps: Vec<Vec<String>> = rollout
         .steps
@@ -137,7 +139,7 @@ fn one(rollout: &Rollout) -> String {
     if !rollout.history.is_empty() {
         text.push('\n');
         for item in &rollout.history {
-            text.push_str(&format!("{}  {}\n", item.at.0, item.text));
+            let _ = writeln!(text, "{}  {}", item.at.0, item.text);
         }
     }
     text

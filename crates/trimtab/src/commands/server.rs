@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, args: ServerArgs) -> anyhow::Result<(
             );
         }
     };
-    logs(&format, "info");
+    logs(format, "info");
     let mut server = ServerConfig::of(&config)?;
     if args.clock == ClockArg::Replay {
         server.replay_from = Some(

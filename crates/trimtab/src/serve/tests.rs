@@ -1,0 +1,381 @@
+//! The whole server, in process: who may do what on every path of the table.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use trimtab_access::NewToken;
+use trimtab_edge::{Edge, Gate, Route};
+use trimtab_types::{Role, Scope, Verb, WorkspaceId};
+
+use super::*;
+
+/// A value that only the other workspace's objects hold; no request names it.
+const SECRET: &str = "b-secret-value";
+
+struct House {
+    running: Running,
+    table: Vec<(Edge, Route)>,
+    http: reqwest::Client,
+    _folder: tempfile::TempDir,
+}
+
+async fn house() -> House {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(ServerConfig {
+        data_dir: folder.path().join("data"),
+        listen: vec!["127.0.0.1:0".to_owned()],
+        ..ServerConfig::default()
+    })
+    .await
+    .unwrap();
+    let shell = Shell::new(
+        running.services.access.clone(),
+        Metrics::default(),
+        Tasks::new(),
+        HostPolicy::default(),
+    );
+    let process = ProcessInfo {
+        version: "0",
+        started_at: Time::from_micros(0),
+        onnx_runtime: None,
+    };
+    let table = edges(shell, &running.services, process)
+        .table()
+        .unwrap()
+        .rows()
+        .to_vec();
+    House {
+        running,
+        table,
+        http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        _folder: folder,
+    }
+}
+
+impl House {
+    async fn token(&self, workspace: &str, name: &str, role: Role) -> String {
+        let scope = Scope {
+            workspace: WorkspaceId::new(workspace).unwrap(),
+            ..Scope::local()
+        };
+        let new = NewToken {
+            name: name.to_owned(),
+            role,
+            expires_at: None,
+        };
+        let (_, text) = self
+            .running
+            .services
+            .access
+            .create_token(&scope, new)
+            .await
+            .unwrap();
+        text.reveal()
+    }
+
+    /// Calls a path; a stream that never ends is not read.
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> (u16, String) {
+        let method = method.parse().unwrap();
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.running.url))
+            .json(body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = if path.ends_with("/stream") {
+            String::new()
+        } else {
+            response.text().await.unwrap_or_default()
+        };
+        (status, text)
+    }
+
+    async fn post(&self, path: &str, token: &str, body: Value) -> Value {
+        let (status, text) = self.call("POST", path, Some(token), &body).await;
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+/// A path with something for each of its variables.
+fn filled(pattern: &str, value: impl Fn(&str) -> String) -> String {
+    let segments: Vec<String> = pattern
+        .split('/')
+        .map(
+            |segment| match segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) {
+                Some(name) => value(name.trim_start_matches('*')),
+                None => segment.to_owned(),
+            },
+        )
+        .collect();
+    segments.join("/")
+}
+
+#[tokio::test]
+async fn a_viewer_gets_403_on_every_write_and_nobody_gets_anything_without_a_token() {
+    let house = house().await;
+    let viewer = house.token("default", "viewer", Role::Viewer).await;
+    let mut seen = [0, 0];
+    for (_, route) in &house.table {
+        let path = filled(route.path, |_| "x".to_owned());
+        let method = route.method.as_str();
+        let Gate::Needs(verb) = route.gate else {
+            continue;
+        };
+        let (status, text) = house.call(method, &path, None, &json!({})).await;
+        assert_eq!(status, 401, "{method} {path}: {text}");
+        let (status, text) = house.call(method, &path, Some(&viewer), &json!({})).await;
+        if verb == Verb::Read {
+            assert!(
+                status != 401 && status != 403,
+                "{method} {path}: {status} {text}"
+            );
+            seen[0] += 1;
+        } else {
+            assert_eq!(status, 403, "{method} {path}: {text}");
+            seen[1] += 1;
+        }
+        // A GET that writes would be open to every viewer.
+        assert!(verb == Verb::Read || route.method != http::Method::GET || verb == Verb::Admin);
+    }
+    assert!(seen[0] > 40 && seen[1] > 30, "{seen:?}");
+    house.running.shutdown().await;
+}
+
+/// What workspace B holds, to be aimed at from A.
+struct Objects {
+    run: String,
+    experiment: String,
+    dataset: String,
+    token: String,
+}
+
+async fn furnish(house: &House, b: &str) -> Objects {
+    let mlflow = "/api/2.0/mlflow";
+    let experiment = house
+        .post(
+            &format!("{mlflow}/experiments/create"),
+            b,
+            json!({ "name": "b-experiment", "tags": [{ "key": "t", "value": SECRET }] }),
+        )
+        .await["experiment_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let run = house
+        .post(&format!("{mlflow}/runs/create"), b, json!({ "experiment_id": experiment, "start_time": 1, "tags": [{ "key": "t", "value": SECRET }] }))
+        .await["run"]["info"]["run_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    house
+        .post(
+            &format!("{mlflow}/runs/log-parameter"),
+            b,
+            json!({ "run_id": run, "key": "p", "value": SECRET }),
+        )
+        .await;
+    house
+        .post(
+            &format!("{mlflow}/registered-models/create"),
+            b,
+            json!({ "name": "b-model", "description": SECRET }),
+        )
+        .await;
+    let source = format!("mlflow-artifacts:/{experiment}/{run}/artifacts/model");
+    house
+        .post(
+            &format!("{mlflow}/model-versions/create"),
+            b,
+            json!({ "name": "b-model", "source": source, "run_id": run, "description": SECRET }),
+        )
+        .await;
+    house
+        .post(
+            &format!("{mlflow}/registered-models/alias"),
+            b,
+            json!({ "name": "b-model", "alias": "stable", "version": "1" }),
+        )
+        .await;
+    let table = format!("{SECRET}\n1\n2\n");
+    let response = house
+        .http
+        .post(format!(
+            "{}/api/v1/datasets?name=b-dataset&file=b.csv",
+            house.running.url
+        ))
+        .bearer_auth(b)
+        .body(table)
+        .send()
+        .await
+        .unwrap();
+    let dataset: Value = response.json().await.unwrap();
+    let code = tempfile::tempdir().unwrap();
+    std::fs::write(
+        code.path().join("dvc.yaml"),
+        "stages:\n  train:\n    cmd: echo\n",
+    )
+    .unwrap();
+    for arguments in [
+        &["init", "-q"][..],
+        &["add", "-A"],
+        &[
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@t",
+            "commit",
+            "-qm",
+            "t",
+        ],
+    ] {
+        let done = Command::new("git")
+            .arg("-C")
+            .arg(code.path())
+            .args(arguments)
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
+    let spec = format!(
+        "project: b-project\nendpoints:\n  b-endpoint: {{ model: b-model, label: {SECRET} }}\nmonitors:\n  b-monitor: {{ endpoint: b-endpoint }}\n\
+         triggers:\n  b-trigger: {{ endpoint: b-endpoint, monitor: b-monitor, stages: [train], dataset: {SECRET}.parquet }}\n"
+    );
+    let project = json!({ "git": code.path(), "subfolder": "", "commit": "HEAD" });
+    house
+        .post(
+            "/api/v1/apply",
+            b,
+            json!({ "spec": spec, "project": project }),
+        )
+        .await;
+    let tokens: Value = {
+        let (_, text) = house
+            .call("GET", "/api/v1/tokens", Some(b), &json!({}))
+            .await;
+        serde_json::from_str(&text).unwrap()
+    };
+    Objects {
+        run,
+        experiment,
+        dataset: dataset["id"].as_str().unwrap().to_owned(),
+        token: tokens["items"][0]["id"].as_str().unwrap().to_owned(),
+    }
+}
+
+/// Everything of a workspace that the API shows.
+async fn inventory(house: &House, token: &str, objects: &Objects) -> Vec<String> {
+    let mut shown = Vec::new();
+    for path in [
+        "/api/v1/endpoints".to_owned(),
+        "/api/v1/monitors".to_owned(),
+        "/api/v1/triggers".to_owned(),
+        "/api/v1/plans".to_owned(),
+        "/api/v1/rollouts".to_owned(),
+        "/api/v1/datasets".to_owned(),
+        "/api/v1/models/b-model".to_owned(),
+        "/api/v1/projects/b-project".to_owned(),
+        "/api/v1/tokens".to_owned(),
+        format!("/api/v1/runs/{}", objects.run),
+        format!(
+            "/api/2.0/mlflow/experiments/get?experiment_id={}",
+            objects.experiment
+        ),
+    ] {
+        let (status, text) = house.call("GET", &path, Some(token), &json!({})).await;
+        assert_eq!(status, 200, "{path}: {text}");
+        shown.push(text);
+    }
+    shown
+}
+
+#[tokio::test]
+async fn a_token_of_one_workspace_finds_nothing_of_another() {
+    let house = house().await;
+    let b = house.token("b", "b-admin", Role::Admin).await;
+    let objects = furnish(&house, &b).await;
+    let a = house.token("a", "a-admin", Role::Admin).await;
+    let before = inventory(&house, &b, &objects).await;
+    assert!(before.iter().any(|text| text.contains(SECRET)));
+
+    let aim = |name: &str| match name {
+        "endpoint" | "e" => "b-endpoint".to_owned(),
+        "version" => "1".to_owned(),
+        "kind" => "dataset".to_owned(),
+        "run_id" => objects.run.clone(),
+        "experiment_id" => objects.experiment.clone(),
+        "path" | "artifact_path" | "key" | "model_id" | "id" | "name" | "model" => String::new(),
+        other => format!("unknown-{other}"),
+    };
+    // Every object of B at every path of the table that takes one.
+    let named = |path: &str| match path.split('/').nth(3) {
+        Some("projects") => "b-project".to_owned(),
+        Some("endpoints") => "b-endpoint".to_owned(),
+        Some("monitors") => "b-monitor".to_owned(),
+        Some("triggers") => "b-trigger".to_owned(),
+        Some("runs") => objects.run.clone(),
+        Some("datasets" | "lineage") => objects.dataset.clone(),
+        Some("tokens") => objects.token.clone(),
+        Some("models") if path.starts_with("/api/v1") => "b-model".to_owned(),
+        Some("rollouts" | "plans" | "windows") => "0".repeat(32),
+        _ => "b-endpoint".to_owned(),
+    };
+    let body = json!({
+        "run_id": objects.run, "run_uuid": objects.run, "experiment_id": objects.experiment, "experiment_ids": [objects.experiment],
+        "name": "b-model", "version": "1", "alias": "stable", "key": "t", "value": "changed", "new_name": "taken", "stage": "Production",
+        "status": "FINISHED", "description": "changed", "path": "", "endpoint": "b-endpoint", "items": [{ "row_key": "k", "value": 1 }],
+        "source": format!("runs:/{}/model", objects.run), "tags": [], "params": [], "metrics": [], "filter": "", "max_results": 100,
+    });
+    let mut aimed = 0;
+    for (_, route) in &house.table {
+        let method = route.method.as_str();
+        let has_variable = route.path.contains('{');
+        let mut path = filled(route.path, |name| match aim(name) {
+            text if text.is_empty() => named(route.path),
+            text => text,
+        });
+        if method == "GET" && route.path.starts_with("/api/2.0") {
+            path = format!(
+                "{path}?run_id={0}&run_uuid={0}&experiment_id={1}&experiment_ids={1}&name=b-model&version=1&alias=stable&key=t&path=&metric_key=t",
+                objects.run, objects.experiment
+            );
+        }
+        let body = match route.path {
+            "/api/v1/rollouts" => json!({ "endpoint": "b-endpoint", "version": 1 }),
+            "/api/v1/feedback" => {
+                json!({ "endpoint": "b-endpoint", "items": [{ "row_key": "k", "value": 1 }] })
+            }
+            "/api/v1/datasets/from-events" => json!({ "endpoint": "b-endpoint" }),
+            path if path.starts_with("/api/v1") => json!({}),
+            _ => body.clone(),
+        };
+        let (status, text) = house.call(method, &path, Some(&a), &body).await;
+        assert!(
+            status < 500 || status == 501,
+            "{method} {path}: {status} {text}"
+        );
+        assert!(!text.contains(SECRET), "{method} {path}: {text}");
+        let is_own_api = route.path.starts_with("/api/v1") || route.path.starts_with("/v2/models");
+        if has_variable
+            && is_own_api
+            && route.gate != Gate::Public
+            && route.path != "/v2/models/{name}/ready"
+        {
+            let is_refused = status == 404 || (status == 400 && method == "POST");
+            assert!(is_refused, "{method} {path}: {status} {text}");
+            aimed += 1;
+        }
+    }
+    assert!(aimed > 15, "{aimed}");
+    assert_eq!(inventory(&house, &b, &objects).await, before);
+    house.running.shutdown().await;
+}
