@@ -152,6 +152,12 @@ fn unknown(guard: &Guard, request: Request) -> Refused {
         }
         return refused;
     }
+    if is_grpc(request.headers()) {
+        return Refused {
+            response: unimplemented(&path),
+            scope: None,
+        };
+    }
     let is_page = matches!(*request.method(), Method::GET | Method::HEAD)
         && !is_protocol_path(&path)
         && accepts_html(request.headers());
@@ -169,6 +175,28 @@ fn unknown(guard: &Guard, request: Request) -> Refused {
     Failure::not_found(format!("there is no {} path {path}", word(edge)))
         .with_status(StatusCode::NOT_FOUND)
         .into()
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("application/grpc"))
+}
+
+/// gRPC's own "no such method": status 12 in the headers of a 200.
+fn unimplemented(path: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    headers.insert("grpc-status", HeaderValue::from_static("12"));
+    if let Ok(message) = HeaderValue::from_str(&format!("there is no method {path}")) {
+        headers.insert("grpc-message", message);
+    }
+    response
 }
 
 fn word(edge: Edge) -> &'static str {

@@ -25,6 +25,8 @@ use crate::{
 const DEPTH: u32 = 12;
 /// The event log is read in stretches of this length, so that a long history does not sit in memory at once.
 const STRETCH: Duration = Duration::from_days(31);
+/// Where the mlflow client notes the commit of the code that ran.
+const COMMIT_TAG: &str = "mlflow.source.git.commit";
 /// What can be asked for, and how people say it.
 const KINDS: &[(&str, &str)] = &[
     ("prediction", "prediction"),
@@ -94,6 +96,10 @@ pub(crate) async fn lineage(
             .lineage(&scope, &start, direction, depth)
             .await?,
     );
+    if direction == Direction::Upstream {
+        let commits = commits(&api, &scope, &start, &edges).await;
+        edges.extend(commits);
+    }
     if edges.is_empty() {
         require(&api, &scope, &node).await?;
     }
@@ -139,6 +145,50 @@ async fn prediction_edge(api: &Api, scope: &Scope, node: &NodeRef) -> Result<Lin
         },
         at: event_times(&rows)?.get(row).copied().unwrap_or(Time::MIN),
     })
+}
+
+/// The commit of every run that the loop did not start: the mlflow client notes it as a tag.
+async fn commits(
+    api: &Api,
+    scope: &Scope,
+    start: &NodeRef,
+    edges: &[LineageEdge],
+) -> Vec<LineageEdge> {
+    let runs: BTreeSet<&str> = edges
+        .iter()
+        .map(|edge| &edge.to)
+        .chain([start])
+        .filter(|node| node.kind == "run")
+        .map(|node| node.id.as_str())
+        .filter(|run| {
+            !edges
+                .iter()
+                .any(|edge| edge.from.id == *run && edge.to.kind == "commit")
+        })
+        .collect();
+    let mut found = Vec::new();
+    for id in runs {
+        let Ok(run) = id.parse() else { continue };
+        let Ok(run) = api.tracking.get_run(scope, run).await else {
+            continue;
+        };
+        let Some(commit) = run.tags.get(COMMIT_TAG) else {
+            continue;
+        };
+        found.push(LineageEdge {
+            from: NodeRef {
+                kind: "run".to_owned(),
+                id: id.to_owned(),
+            },
+            relation: "ran_at".to_owned(),
+            to: NodeRef {
+                kind: "commit".to_owned(),
+                id: commit.clone(),
+            },
+            at: run.start_time,
+        });
+    }
+    found
 }
 
 /// An object without edges is fine; an unknown one is not.

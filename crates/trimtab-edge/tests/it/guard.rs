@@ -65,6 +65,18 @@ async fn every_protocol_refuses_in_its_own_shape() {
 }
 
 #[tokio::test]
+async fn an_unknown_grpc_method_is_unimplemented() {
+    let router = router(&access().await);
+    let headers = [("content-type", "application/grpc")];
+    let path = "/inference.GRPCInferenceService/ModelInfer";
+    let (status, headers, _) = call(&router, request("POST", path, &headers, "")).await;
+    assert_eq!(
+        (status, &headers["grpc-status"]),
+        (200, &"12".parse().unwrap())
+    );
+}
+
+#[tokio::test]
 async fn a_panic_is_a_500_and_the_server_goes_on() {
     let router = router(&access().await);
     let (status, _, body) = get(&router, "/api/v1/things/13").await;

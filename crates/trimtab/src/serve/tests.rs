@@ -19,11 +19,37 @@ struct House {
     _folder: tempfile::TempDir,
 }
 
-async fn house() -> House {
+/// The URL of a fresh schema of a real PostgreSQL, where the tests were given one.
+async fn postgres() -> Option<String> {
+    let url = std::env::var(trimtab_db::testing::POSTGRES_VARIABLE).ok()?;
+    let schema = format!("t_{}", trimtab_types::RunId::new());
+    let create = format!("CREATE SCHEMA {schema}");
+    let db = Db::open_postgres(&url).await.unwrap();
+    db.write(trimtab_db::Lane::Bulk, move |tx| {
+        tx.execute(&create, &[])
+            .map_err(|error| -> trimtab_db::DbError { error })
+    })
+    .await
+    .unwrap();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    Some(format!("{url}{separator}options=-csearch_path%3D{schema}"))
+}
+
+/// The house on every database that the tests have.
+async fn houses() -> Vec<House> {
+    let mut houses = vec![house(None).await];
+    if let Some(url) = postgres().await {
+        houses.push(house(Some(url)).await);
+    }
+    houses
+}
+
+async fn house(database: Option<String>) -> House {
     let folder = tempfile::tempdir().unwrap();
     let running = start(ServerConfig {
         data_dir: folder.path().join("data"),
         listen: vec!["127.0.0.1:0".to_owned()],
+        database,
         ..ServerConfig::default()
     })
     .await
@@ -122,7 +148,7 @@ fn filled(pattern: &str, value: impl Fn(&str) -> String) -> String {
 
 #[tokio::test]
 async fn a_viewer_gets_403_on_every_write_and_nobody_gets_anything_without_a_token() {
-    let house = house().await;
+    let house = house(None).await;
     let viewer = house.token("default", "viewer", Role::Viewer).await;
     let mut seen = [0, 0];
     for (_, route) in &house.table {
@@ -300,11 +326,17 @@ async fn inventory(house: &House, token: &str, objects: &Objects) -> Vec<String>
 
 #[tokio::test]
 async fn a_token_of_one_workspace_finds_nothing_of_another() {
-    let house = house().await;
+    for house in houses().await {
+        aim_from_another_workspace(&house).await;
+        house.running.shutdown().await;
+    }
+}
+
+async fn aim_from_another_workspace(house: &House) {
     let b = house.token("b", "b-admin", Role::Admin).await;
-    let objects = furnish(&house, &b).await;
+    let objects = furnish(house, &b).await;
     let a = house.token("a", "a-admin", Role::Admin).await;
-    let before = inventory(&house, &b, &objects).await;
+    let before = inventory(house, &b, &objects).await;
     assert!(before.iter().any(|text| text.contains(SECRET)));
 
     let aim = |name: &str| match name {
@@ -376,6 +408,5 @@ async fn a_token_of_one_workspace_finds_nothing_of_another() {
         }
     }
     assert!(aimed > 15, "{aimed}");
-    assert_eq!(inventory(&house, &b, &objects).await, before);
-    house.running.shutdown().await;
+    assert_eq!(inventory(house, &b, &objects).await, before);
 }

@@ -5,6 +5,7 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -108,9 +109,21 @@ fn it_starts_answers_and_ends_when_told() {
     );
     let doctor = run(folder.path(), &["doctor", "--server", &server.url]);
     assert_eq!(doctor.status.code(), Some(0));
+    // A console that listens does not hold the end up.
+    let mut listener = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    write!(
+        listener,
+        "GET /api/v1/events/stream HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    )
+    .unwrap();
+    let mut head = [0; 15];
+    listener.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    let told = Instant::now();
     let (code, said) = server.stop();
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("ERROR"), "{said}");
+    assert!(told.elapsed() < Duration::from_secs(15), "{said}");
     // The same folder serves again.
     let again = Server::start(folder.path(), &[]);
     assert!(again.get("/livez").starts_with("HTTP/1.1 200"));
