@@ -8,8 +8,8 @@ use trimtab_db::Lane;
 use trimtab_types::{Duration, MonitorWindowId, Name, Time, WorkspaceId};
 
 use crate::{
-    Baseline, MonitorError, MonitorWindow, Monitors, Rescore, Verdict, WindowCheck, frame,
-    incident,
+    Baseline, MonitorError, MonitorWindow, Monitors, Performance, Rescore, Verdict, WindowCheck,
+    frame, incident,
     performance::{self, STRETCH, STRETCH_ROWS, Scored},
     scores,
     sql::{self, StoredMonitor, StoredWindow},
@@ -29,6 +29,14 @@ const POOLED_WINDOWS: usize = 28;
 const FIRST_WINDOWS: i64 = 400;
 /// Earlier judgements that a window keeps.
 const KEPT_HISTORY: usize = 8;
+
+/// What is known of what became of a window's rows.
+struct Outcomes {
+    /// Rows with an outcome, whoever answered them.
+    rows: u64,
+    /// Those that the window's champion answered.
+    scored: Scored,
+}
 
 /// The rows of a window and all that they are judged with.
 struct Evidence {
@@ -181,16 +189,8 @@ impl Monitors {
             rescore_at: Some(to + width),
             scored: Scored::default(),
         };
-        self.outcomes(
-            workspace,
-            stored,
-            &mut fresh,
-            &mut state,
-            baseline.as_ref(),
-            &recent,
-            to,
-        )
-        .await?;
+        let known = self.outcomes(workspace, stored, &fresh.window, to).await?;
+        outcomes(&mut fresh, known, &mut state, baseline.as_ref(), &recent);
         self.finish(
             workspace,
             stored,
@@ -236,6 +236,34 @@ impl Monitors {
         let is_current = window.model_version == state.model_version;
         let span = (window.from, window.to);
         let rows = self.count(workspace, stored, span).await?;
+        let known = self.outcomes(workspace, stored, window, at).await?;
+        again.rescore_at = RESCORE_AFTER
+            .iter()
+            .map(|widths| {
+                window.to + Duration::from_micros(width.as_micros().saturating_mul(*widths))
+            })
+            .find(|due| *due > at);
+        let is_same = rows == window.rows
+            && known.rows == window.labelled_rows
+            && known.scored == again.scored;
+        if is_same && !is_new_champion {
+            // Nothing came since: the judgement stands.
+            let (of, stored, due) = (workspace.clone(), stored.clone(), again.rescore_at);
+            let write = move |tx: &mut trimtab_db::Tx<'_>| {
+                if sql::turn(
+                    tx,
+                    &of,
+                    &stored,
+                    stored.monitor.last_judged_to,
+                    &stored.state,
+                )? {
+                    sql::put_rescore(tx, &of, &stored.monitor.name, from, due)?;
+                }
+                Ok::<_, MonitorError>(())
+            };
+            self.0.db.write(Lane::Control, write).await?;
+            return Ok(None);
+        }
         let recent = self
             .recent(workspace, &stored.monitor.name, from, reach(rows))
             .await?;
@@ -272,27 +300,12 @@ impl Monitors {
         if window.history.len() > KEPT_HISTORY {
             window.history.remove(0);
         }
-        again.rescore_at = RESCORE_AFTER
-            .iter()
-            .map(|widths| {
-                window.to + Duration::from_micros(width.as_micros().saturating_mul(*widths))
-            })
-            .find(|due| *due > at);
         let baseline = if is_current {
             reference.and_then(|reference| reference.baseline)
         } else {
             None
         };
-        self.outcomes(
-            workspace,
-            stored,
-            &mut again,
-            &mut state,
-            baseline.as_ref(),
-            &recent,
-            at,
-        )
-        .await?;
+        outcomes(&mut again, known, &mut state, baseline.as_ref(), &recent);
         self.finish(
             workspace,
             stored,
@@ -304,76 +317,71 @@ impl Monitors {
         )
         .await
     }
+}
 
-    /// Fills in what the outcomes known at `as_of` say.
-    async fn outcomes(
-        &self,
-        workspace: &WorkspaceId,
-        stored: &StoredMonitor,
-        judged: &mut StoredWindow,
-        state: &mut State,
-        baseline: Option<&Baseline>,
-        recent: &[StoredWindow],
-        as_of: Time,
-    ) -> Result<(), MonitorError> {
-        let window = &mut judged.window;
-        let endpoint = &stored.monitor.endpoint;
-        let columns = ["score", "model_version", "label"]
-            .map(str::to_owned)
-            .to_vec();
-        let scan = reading::scan(workspace, stored, window.from, window.to, Some(columns));
-        let batches = self
-            .0
-            .events
-            .labelled(&scan, as_of)
-            .await
-            .map_err(MonitorError::events(endpoint))?;
-        window.labelled_rows = frame::rows(&batches) as u64;
-        let labels = of_version(
-            &batches,
-            window.model_version,
-            frame::numbers(&batches, "label"),
-        );
-        let scores = scores_of(&batches, window.model_version);
-        judged.scored = Scored::new(&labels, &scores);
-        let is_current =
-            window.model_version.is_some() && window.model_version == state.model_version;
-        if is_current && baseline.is_none() {
-            state.learn_performance(window.from, &judged.scored);
+/// Fills in what a window's outcomes say.
+fn outcomes(
+    judged: &mut StoredWindow,
+    outcomes: Outcomes,
+    state: &mut State,
+    baseline: Option<&Baseline>,
+    recent: &[StoredWindow],
+) {
+    let window = &mut judged.window;
+    window.labelled_rows = outcomes.rows;
+    judged.scored = outcomes.scored;
+    let is_current = window.model_version.is_some() && window.model_version == state.model_version;
+    if is_current && baseline.is_none() {
+        state.learn_performance(window.from, &judged.scored);
+    }
+    let learned = if is_current && baseline.is_none() {
+        state.baseline()
+    } else {
+        None
+    };
+    let baseline = baseline.or(learned.as_ref());
+    let mut by_metric = performance::of_window(&judged.scored, baseline).into_iter();
+    let before = std::mem::replace(&mut window.performance, by_metric.next());
+    window.other_performance = by_metric.collect();
+    let stretch: Vec<&Scored> = std::iter::once(&judged.scored)
+        .chain(
+            recent
+                .iter()
+                .filter(|before| before.window.model_version == window.model_version)
+                .map(|before| &before.scored),
+        )
+        .filter(|scored| scored.rows() > 0)
+        .scan((0, 0), |(windows, rows), scored| {
+            let is_wanted = *windows < STRETCH || *rows < STRETCH_ROWS;
+            *windows += 1;
+            *rows += scored.rows();
+            is_wanted.then_some(scored)
+        })
+        .collect();
+    let verdict = if judged.scored.rows() > 0 {
+        performance::of_stretch(&stretch, baseline)
+    } else {
+        None
+    };
+    let expected =
+        |of: &Option<Performance>| of.as_ref().and_then(|performance| performance.baseline);
+    let (before, stretch_before) = (expected(&before), expected(&window.stretch));
+    let (stretch, is_worse) = verdict.map_or((None, false), |(stretch, is_worse)| {
+        (Some(stretch), is_worse)
+    });
+    window.stretch = stretch;
+    if is_current {
+        window.is_worse = is_worse;
+    } else {
+        // What was expected of an earlier champion is known from then only.
+        for (performance, baseline) in [
+            (&mut window.performance, before),
+            (&mut window.stretch, stretch_before),
+        ] {
+            if let Some(performance) = performance {
+                performance.baseline = baseline;
+            }
         }
-        let learned = if is_current && baseline.is_none() {
-            state.baseline()
-        } else {
-            None
-        };
-        let baseline = baseline.or(learned.as_ref());
-        let mut by_metric = performance::of_window(&judged.scored, baseline).into_iter();
-        window.performance = by_metric.next();
-        window.other_performance = by_metric.collect();
-        let stretch: Vec<&Scored> = std::iter::once(&judged.scored)
-            .chain(
-                recent
-                    .iter()
-                    .filter(|before| before.window.model_version == window.model_version)
-                    .map(|before| &before.scored),
-            )
-            .filter(|scored| scored.rows() > 0)
-            .scan((0, 0), |(windows, rows), scored| {
-                let is_wanted = *windows < STRETCH || *rows < STRETCH_ROWS;
-                *windows += 1;
-                *rows += scored.rows();
-                is_wanted.then_some(scored)
-            })
-            .collect();
-        let verdict = if judged.scored.rows() > 0 {
-            performance::of_stretch(&stretch, baseline)
-        } else {
-            None
-        };
-        (window.stretch, window.is_worse) = verdict.map_or((None, false), |(stretch, is_worse)| {
-            (Some(stretch), is_worse)
-        });
-        Ok(())
     }
 }
 

@@ -199,6 +199,21 @@ pub(crate) fn put_window(
     Ok(())
 }
 
+/// Says when a window is judged again.
+pub(crate) fn put_rescore(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    monitor: &Name,
+    from: Time,
+    rescore_at: Option<Time>,
+) -> Result<(), MonitorError> {
+    tx.execute(
+        "UPDATE monitor_window SET rescore_at = ?4 WHERE workspace_id = ?1 AND monitor = ?2 AND from_us = ?3",
+        params![workspace, monitor, from, rescore_at],
+    )?;
+    Ok(())
+}
+
 /// A monitor's next window to judge again.
 pub(crate) fn next_rescore(
     tx: &mut Tx<'_>,

@@ -6,9 +6,10 @@ use arrow::record_batch::RecordBatch;
 use trimtab_events::{Scan, ServedAs};
 use trimtab_types::{Name, Time, WorkspaceId};
 
-use super::{ENOUGH_ROWS, Evidence};
+use super::{ENOUGH_ROWS, Evidence, Outcomes, of_version, scores_of};
 use crate::{
-    EndpointReference, FeatureDrift, MonitorError, Monitors, frame, judge,
+    EndpointReference, FeatureDrift, MonitorError, MonitorWindow, Monitors, frame, judge,
+    performance::Scored,
     reference::Learned,
     sql::{self, StoredMonitor, StoredWindow},
 };
@@ -65,6 +66,32 @@ impl Monitors {
             .await
             .map_err(MonitorError::events(&stored.monitor.endpoint))?;
         Ok(frame::rows(&batches) as u64)
+    }
+
+    /// The outcomes of a window that were known at `as_of`.
+    pub(super) async fn outcomes(
+        &self,
+        workspace: &WorkspaceId,
+        stored: &StoredMonitor,
+        window: &MonitorWindow,
+        as_of: Time,
+    ) -> Result<Outcomes, MonitorError> {
+        let columns = ["score", "model_version", "label"]
+            .map(str::to_owned)
+            .to_vec();
+        let scan = scan(workspace, stored, window.from, window.to, Some(columns));
+        let batches = self.0.events.labelled(&scan, as_of).await;
+        let batches = batches.map_err(MonitorError::events(&stored.monitor.endpoint))?;
+        let labels = of_version(
+            &batches,
+            window.model_version,
+            frame::numbers(&batches, "label"),
+        );
+        let scores = scores_of(&batches, window.model_version);
+        Ok(Outcomes {
+            rows: frame::rows(&batches) as u64,
+            scored: Scored::new(&labels, &scores),
+        })
     }
 
     pub(super) async fn reference(
