@@ -16,7 +16,7 @@ CREATE TABLE rollout_policy (workspace_id TEXT NOT NULL, endpoint TEXT NOT NULL,
 CREATE TABLE plan (workspace_id TEXT NOT NULL, id TEXT NOT NULL, trigger_name TEXT, endpoint TEXT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (workspace_id, id));
 CREATE INDEX plan_by_time ON plan (workspace_id, created_at, id);
 CREATE INDEX plan_by_trigger ON plan (workspace_id, trigger_name, created_at, id);
-CREATE INDEX plan_open ON plan (workspace_id, created_at, id) WHERE state = 'running';
+CREATE UNIQUE INDEX plan_open ON plan (workspace_id, endpoint) WHERE state = 'running';
 CREATE INDEX plan_by_endpoint_time ON plan (workspace_id, endpoint, created_at, id);
 CREATE TABLE rollout (workspace_id TEXT NOT NULL, id TEXT NOT NULL, endpoint TEXT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (workspace_id, id));
 CREATE INDEX rollout_by_time ON rollout (workspace_id, created_at, id);
@@ -197,14 +197,18 @@ pub(crate) fn plans(
     .collect()
 }
 
+/// The open plans, oldest first. Sorted here: asked for an order, SQLite would walk every plan there ever was.
 pub(crate) fn open_plans(tx: &mut Tx<'_>, workspace: &WorkspaceId) -> Result<Vec<Plan>, DbError> {
-    tx.query(
-        "SELECT doc FROM plan WHERE workspace_id = ?1 AND state = 'running' ORDER BY created_at, id",
-        params![workspace],
-    )?
-    .iter()
-    .map(|row| decode(row, 0))
-    .collect()
+    let mut plans: Vec<Plan> = tx
+        .query(
+            "SELECT doc FROM plan WHERE workspace_id = ?1 AND state = 'running'",
+            params![workspace],
+        )?
+        .iter()
+        .map(|row| decode(row, 0))
+        .collect::<Result<_, _>>()?;
+    plans.sort_by_key(|plan| (plan.created_at, plan.id));
+    Ok(plans)
 }
 
 pub(crate) fn open_plan_of(
@@ -312,9 +316,7 @@ pub(crate) fn rollouts(
             params![workspace, limit],
         )?,
     };
-    rows.iter()
-    .map(|row| decode(row, 0))
-    .collect()
+    rows.iter().map(|row| decode(row, 0)).collect()
 }
 
 pub(crate) fn add_decision(
@@ -396,9 +398,7 @@ pub(crate) fn decisions(
             tx.query(&sql, params![workspace, after, limit])?
         }
     };
-    rows.iter()
-        .map(read_decision)
-        .collect()
+    rows.iter().map(read_decision).collect()
 }
 
 /// Decisions before a place in the diary, newest first.
@@ -424,9 +424,7 @@ pub(crate) fn latest_decisions(
             tx.query(&sql, params![workspace, before, limit])?
         }
     };
-    rows.iter()
-        .map(read_decision)
-        .collect()
+    rows.iter().map(read_decision).collect()
 }
 
 fn read_decision(row: &Row) -> Result<Decision, DbError> {

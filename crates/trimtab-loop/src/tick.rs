@@ -99,7 +99,10 @@ impl Loop {
             loop {
                 tokio::time::sleep(RENEWAL).await;
                 if let Err(error) = self.hold_lease().await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the loop's lease was not renewed");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the loop's lease was not renewed"
+                    );
                 }
             }
         };

@@ -7,7 +7,7 @@ use trimtab_pipeline::{Execution, ExecutionSpec, ExecutionStatus, StageStatus};
 use trimtab_registry::{LineageEdge, NodeRef};
 use trimtab_serving::EndpointSpec;
 use trimtab_tracking::{CreateRun, ExperimentRef, RunStatus};
-use trimtab_types::{Coded as _, Duration, RunId, Scope, Time};
+use trimtab_types::{Coded as _, Duration, ErrorCode, RunId, Scope, Time};
 
 use super::{DATASET_TAG, Frozen, Outcome, PLAN_TAG, Trained, need};
 use crate::{
@@ -130,7 +130,13 @@ impl Loop {
                 "only {} labelled, unquarantined rows before the evaluation window, {MIN_TRAINING_ROWS} are needed",
                 version.rows
             ),
-            Err(error) if matches!(error.code(), trimtab_types::ErrorCode::Invalid { .. }) => {
+            // An empty range, or none of its rows labelled and outside of quarantine.
+            Err(error)
+                if matches!(
+                    error.code(),
+                    ErrorCode::Invalid { .. } | ErrorCode::Conflict
+                ) =>
+            {
                 error.to_string()
             }
             Err(error) => return Err(service("data", attempt)(error)),

@@ -10,7 +10,11 @@ async fn a_person_stops_a_rollout_and_all_traffic_goes_back() {
     for world in World::all().await {
         world.with_champion().await;
         let version = world.register(NEW, None).await;
-        let plan = world.controller.start_rollout(&world.scope, &name("curve"), version, true).await.unwrap();
+        let plan = world
+            .controller
+            .start_rollout(&world.scope, &name("curve"), version, true)
+            .await
+            .unwrap();
         world.controller.tick().await.unwrap();
         let serving = &world.services.serving;
         let traffic = serving.traffic(&world.scope, &name("curve")).await.unwrap();
@@ -18,23 +22,52 @@ async fn a_person_stops_a_rollout_and_all_traffic_goes_back() {
         assert_eq!(weight, 5_000);
         let rollout = world.plan(plan).await.ids.rollout;
 
-        let stopped = world.controller.abort_rollout(&world.scope, rollout, "too early").await.unwrap();
+        let stopped = world
+            .controller
+            .abort_rollout(&world.scope, rollout, "too early")
+            .await
+            .unwrap();
         assert_eq!(stopped.state, RolloutState::Aborted);
         let traffic = serving.traffic(&world.scope, &name("curve")).await.unwrap();
         assert_eq!((traffic.canary, traffic.shadow), (None, None));
-        assert_eq!((world.champion().await, world.alias().await), (Some(1), Some(1)));
-        assert_eq!(world.told_of("rolled_back").await, ["version 2 goes back: aborted by local: too early"]);
-        let again = world.controller.abort_rollout(&world.scope, rollout, "again").await.unwrap_err();
+        assert_eq!(
+            (world.champion().await, world.alias().await),
+            (Some(1), Some(1))
+        );
+        assert_eq!(
+            world.told_of("rolled_back").await,
+            ["version 2 goes back: aborted by local: too early"]
+        );
+        let again = world
+            .controller
+            .abort_rollout(&world.scope, rollout, "again")
+            .await
+            .unwrap_err();
         assert!(matches!(again, LoopError::Ended { .. }));
         assert_eq!(again.code(), ErrorCode::Conflict);
 
-        world.controller.advance(day(0) + Duration::from_hours(1)).await.unwrap();
+        world
+            .controller
+            .advance(day(0) + Duration::from_hours(1))
+            .await
+            .unwrap();
         assert_eq!(world.plan(plan).await.state, PlanState::KeptChampion);
         assert_eq!(world.told_of("rolled_back").await.len(), 1);
-        let listed = world.controller.rollouts(&world.scope, Some(&name("curve")), 10).await.unwrap();
+        let listed = world
+            .controller
+            .rollouts(&world.scope, Some(&name("curve")), 10)
+            .await
+            .unwrap();
         assert_eq!(listed.len(), 2);
         assert_eq!(listed[0].id, rollout);
-        assert!(world.controller.rollouts(&world.scope, Some(&name("other")), 10).await.unwrap().is_empty());
+        assert!(
+            world
+                .controller
+                .rollouts(&world.scope, Some(&name("other")), 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 }
 
@@ -42,9 +75,17 @@ async fn a_person_stops_a_rollout_and_all_traffic_goes_back() {
 async fn a_version_that_is_not_there_or_is_the_champion_is_refused() {
     for world in World::all().await {
         world.with_champion().await;
-        let missing = world.controller.start_rollout(&world.scope, &name("curve"), 9, false).await.unwrap_err();
+        let missing = world
+            .controller
+            .start_rollout(&world.scope, &name("curve"), 9, false)
+            .await
+            .unwrap_err();
         assert_eq!(missing.code(), ErrorCode::NotFound);
-        let plan = world.controller.start_rollout(&world.scope, &name("curve"), 1, true).await.unwrap();
+        let plan = world
+            .controller
+            .start_rollout(&world.scope, &name("curve"), 1, true)
+            .await
+            .unwrap();
         world.controller.tick().await.unwrap();
         let failed = world.plan(plan).await;
         assert_eq!(failed.state, PlanState::Failed);

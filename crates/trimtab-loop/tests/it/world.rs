@@ -9,7 +9,9 @@ use std::{
 };
 
 use arrow::{
-    array::{ArrayRef, AsArray as _, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    array::{
+        ArrayRef, AsArray as _, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    },
     datatypes::Float64Type,
 };
 use async_trait::async_trait;
@@ -188,7 +190,10 @@ impl CheckSource for Checks {
                 &arrow::datatypes::DataType::Float64,
             )
             .unwrap();
-            x.as_primitive::<Float64Type>().iter().flatten().any(|x| x > 50.0)
+            x.as_primitive::<Float64Type>()
+                .iter()
+                .flatten()
+                .any(|x| x > 50.0)
         });
         Ok(WindowChecks {
             results: vec![WindowCheck {
@@ -236,10 +241,17 @@ impl World {
         };
         let clock = Clock::replay(day(0));
         let tasks = Tasks::new();
-        let blobs = BlobStore::open(&inside("blobs"), db.clone(), clock.clone()).await.unwrap();
-        let events = EventLog::open(&inside("events"), db.clone(), clock.clone(), &tasks).await.unwrap();
+        let blobs = BlobStore::open(&inside("blobs"), db.clone(), clock.clone())
+            .await
+            .unwrap();
+        let events = EventLog::open(&inside("events"), db.clone(), clock.clone(), &tasks)
+            .await
+            .unwrap();
         let data = Data::new(db.clone(), clock.clone(), blobs.clone(), events.clone());
-        let dirs = PipelineDirs { worktrees: inside("worktrees"), dvc_cache: inside("dvc-cache") };
+        let dirs = PipelineDirs {
+            worktrees: inside("worktrees"),
+            dvc_cache: inside("dvc-cache"),
+        };
         let executor = Arc::new(LocalExecutor::default());
         let models = Arc::new(Models::default());
         let references = Arc::new(References::default());
@@ -268,7 +280,12 @@ impl World {
             serving,
             monitors,
         };
-        let controller = Loop::new(db.clone(), clock.clone(), services.clone(), inside("inputs"));
+        let controller = Loop::new(
+            db.clone(),
+            clock.clone(),
+            services.clone(),
+            inside("inputs"),
+        );
         let world = Self {
             scope: Scope::local(),
             db,
@@ -288,7 +305,11 @@ impl World {
         let project = self.folder.path().join("project");
         std::fs::create_dir(&project).unwrap();
         std::fs::write(project.join("dvc.yaml"), STAGE).unwrap();
-        for arguments in [&["init", "-q"][..], &["add", "."], &["commit", "-q", "-m", "a stage"]] {
+        for arguments in [
+            &["init", "-q"][..],
+            &["add", "."],
+            &["commit", "-q", "-m", "a stage"],
+        ] {
             git(&project, arguments);
         }
         let project = Project {
@@ -297,15 +318,33 @@ impl World {
             subfolder: String::new(),
             commit: "HEAD".to_owned(),
         };
-        self.services.pipelines.register(&self.scope, project).await.unwrap();
+        self.services
+            .pipelines
+            .register(&self.scope, project)
+            .await
+            .unwrap();
         let spec = EndpointSpec {
             event_time: EventTimeSource::Caller,
             ..EndpointSpec::new(name("curve"), "curve", "curve")
         };
-        self.services.serving.apply(&self.scope, "curve", vec![spec]).await.unwrap();
-        self.services.registry.create_model(&self.scope, "curve", None, &[]).await.unwrap();
+        self.services
+            .serving
+            .apply(&self.scope, "curve", vec![spec])
+            .await
+            .unwrap();
+        self.services
+            .registry
+            .create_model(&self.scope, "curve", None, &[])
+            .await
+            .unwrap();
         let pipe = self.pipe();
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
         let env = vec![("TRAINING".to_owned(), pipe.display().to_string())];
         self.controller.set_training_env(env).await;
         self.apply(trigger(None), policy(Autonomy::Act)).await;
@@ -317,7 +356,12 @@ impl World {
 
     pub(crate) async fn apply(&self, trigger: TriggerSpec, policy: RolloutPolicy) {
         self.controller
-            .apply(&self.scope, &name("curve"), vec![trigger], vec![(name("curve"), policy)])
+            .apply(
+                &self.scope,
+                &name("curve"),
+                vec![trigger],
+                vec![(name("curve"), policy)],
+            )
             .await
             .unwrap();
     }
@@ -326,18 +370,29 @@ impl World {
     pub(crate) fn other_process(&self) -> Loop {
         let inputs = self.folder.path().join("other");
         std::fs::create_dir_all(&inputs).unwrap();
-        Loop::new(self.db.clone(), self.clock.clone(), self.services.clone(), inputs)
+        Loop::new(
+            self.db.clone(),
+            self.clock.clone(),
+            self.services.clone(),
+            inputs,
+        )
     }
 
     /// Registers a curve as the model's next version.
     pub(crate) async fn register(&self, (a, b): (f32, f32), run: Option<RunId>) -> i64 {
         let version = CreateVersion {
             model: "curve".to_owned(),
-            source: "made-by-hand".to_owned(),
+            source: "mlflow-artifacts:/made/by/hand".to_owned(),
             run_id: run,
             ..CreateVersion::default()
         };
-        let version = self.services.registry.create_version(&self.scope, version).await.unwrap().version;
+        let version = self
+            .services
+            .registry
+            .create_version(&self.scope, version)
+            .await
+            .unwrap()
+            .version;
         let folder = self.folder.path().join(format!("models/{version}"));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("model.onnx"), curve::onnx(a, b)).unwrap();
@@ -352,19 +407,34 @@ impl World {
 
     /// A dataset version of the five days before day 0.
     pub(crate) async fn first_dataset(&self) -> DatasetVersion {
-        let rows: Vec<Row> = (-5..0).flat_map(|number| rows(number, OLD, false)).collect();
+        let rows: Vec<Row> = (-5..0)
+            .flat_map(|number| rows(number, OLD, false))
+            .collect();
         let batch = table(&rows);
-        let source = DatasetSource::Table { path: "train.csv".to_owned() };
+        let source = DatasetSource::Table {
+            path: "train.csv".to_owned(),
+        };
         self.services
             .data
-            .create_version(&self.scope, "curve-training", vec![batch], source, Some("event_time"))
+            .create_version(
+                &self.scope,
+                "curve-training",
+                vec![batch],
+                source,
+                Some("event_time"),
+            )
             .await
             .unwrap()
     }
 
     /// Monitors the endpoint against this dataset version.
     pub(crate) async fn monitor(&self, dataset: &DatasetVersion) {
-        let batches = self.services.data.read(&self.scope, dataset.id).await.unwrap();
+        let batches = self
+            .services
+            .data
+            .read(&self.scope, dataset.id)
+            .await
+            .unwrap();
         *self.references.0.lock().unwrap() = Some(EndpointReference {
             model_version: 1,
             dataset: dataset.id,
@@ -373,16 +443,33 @@ impl World {
             baseline: None,
             importances: None,
         });
-        let spec = MonitorSpec { name: name("curve"), endpoint: name("curve"), window: None };
-        self.services.monitors.apply(&self.scope, "curve", vec![spec]).await.unwrap();
+        let spec = MonitorSpec {
+            name: name("curve"),
+            endpoint: name("curve"),
+            window: None,
+        };
+        self.services
+            .monitors
+            .apply(&self.scope, "curve", vec![spec])
+            .await
+            .unwrap();
     }
 
     /// Version 1, the old world's curve, as the champion.
     pub(crate) async fn with_champion(&self) -> DatasetVersion {
         let dataset = self.first_dataset().await;
-        let plan = self.controller.fire(&self.scope, &name("retrain"), Some(dataset.id)).await.unwrap();
+        let plan = self
+            .controller
+            .fire(&self.scope, &name("retrain"), Some(dataset.id))
+            .await
+            .unwrap();
         self.training(OLD, self.controller.tick()).await.unwrap();
-        assert_eq!(self.plan(plan).await.state.as_str(), "promoted", "{:#?}", self.plan(plan).await);
+        assert_eq!(
+            self.plan(plan).await.state.as_str(),
+            "promoted",
+            "{:#?}",
+            self.plan(plan).await
+        );
         dataset
     }
 
@@ -405,12 +492,16 @@ impl World {
         loop {
             let plans = self.controller.plans(&self.scope, None, 1).await.unwrap();
             let is_training = |plan: &&Plan| {
-                plan.steps.iter().any(|step| step.name == StepName::Train && step.state == StepState::Running)
+                plan.steps
+                    .iter()
+                    .any(|step| step.name == StepName::Train && step.state == StepState::Running)
             };
             if let Some(plan) = plans.iter().find(is_training) {
                 return plan.clone();
             }
-            tokio::time::timeout(StdDuration::from_millis(2), std::future::pending::<()>()).await.ok();
+            tokio::time::timeout(StdDuration::from_millis(2), std::future::pending::<()>())
+                .await
+                .ok();
         }
     }
 
@@ -430,7 +521,11 @@ impl World {
                 event_time: Some(batch[0].at),
                 ..PredictRequest::default()
             };
-            self.services.serving.predict(&self.scope, &name("curve"), request).await.unwrap();
+            self.services
+                .serving
+                .predict(&self.scope, &name("curve"), request)
+                .await
+                .unwrap();
         }
         self.services.events.flush().await.unwrap();
         let items = rows
@@ -443,7 +538,11 @@ impl World {
                 value: FeedbackValue::Number(row.label),
             })
             .collect();
-        self.services.events.post_feedback(&self.scope, items).await.unwrap();
+        self.services
+            .events
+            .post_feedback(&self.scope, items)
+            .await
+            .unwrap();
     }
 
     /// A day whose `x` came in another unit.
@@ -464,24 +563,39 @@ impl World {
     }
 
     pub(crate) async fn told(&self) -> Vec<Decision> {
-        self.controller.decisions(&self.scope, None, 0, 1_000).await.unwrap()
+        self.controller
+            .decisions(&self.scope, None, 0, 1_000)
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn told_of(&self, kind: &str) -> Vec<String> {
         let told = self.told().await;
-        told.into_iter().filter(|one| one.kind == kind).map(|one| one.text).collect()
+        told.into_iter()
+            .filter(|one| one.kind == kind)
+            .map(|one| one.text)
+            .collect()
     }
 
     pub(crate) async fn champion(&self) -> Option<i64> {
         let serving = &self.services.serving;
         let traffic = serving.traffic(&self.scope, &name("curve")).await.unwrap();
-        let revisions = serving.revisions(&self.scope, &name("curve")).await.unwrap();
-        revisions.iter().find(|one| Some(one.id) == traffic.champion).map(|one| one.version)
+        let revisions = serving
+            .revisions(&self.scope, &name("curve"))
+            .await
+            .unwrap();
+        revisions
+            .iter()
+            .find(|one| Some(one.id) == traffic.champion)
+            .map(|one| one.version)
     }
 
     pub(crate) async fn alias(&self) -> Option<i64> {
         let registry = &self.services.registry;
-        let version = registry.version_by_alias(&self.scope, "curve", "champion").await.unwrap();
+        let version = registry
+            .version_by_alias(&self.scope, "curve", "champion")
+            .await
+            .unwrap();
         version.map(|version| version.version)
     }
 }
@@ -490,10 +604,15 @@ fn table(rows: &[Row]) -> RecordBatch {
     let times: Vec<i64> = rows.iter().map(|row| row.at.as_micros()).collect();
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let numbers = |value: fn(&Row) -> f64| {
-        Arc::new(Float64Array::from(rows.iter().map(value).collect::<Vec<_>>())) as ArrayRef
+        Arc::new(Float64Array::from(
+            rows.iter().map(value).collect::<Vec<_>>(),
+        )) as ArrayRef
     };
     RecordBatch::try_from_iter([
-        ("event_time", Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef),
+        (
+            "event_time",
+            Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef,
+        ),
         ("id", Arc::new(StringArray::from(ids)) as ArrayRef),
         ("x", numbers(|row| row.x)),
         ("label", numbers(|row| row.label)),
@@ -508,5 +627,9 @@ fn git(folder: &Path, arguments: &[&str]) {
         .current_dir(folder)
         .output()
         .unwrap();
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }

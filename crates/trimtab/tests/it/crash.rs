@@ -1,5 +1,5 @@
-//! A server that is killed right after each step of a plan, and in the middle of a training, comes to the same end as
-//! one that was left alone.
+//! A server that is killed right after each step of a plan, at each move of its rollout and in the middle of a training
+//! comes to the same end as one that was left alone.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +19,7 @@ const BATCH: i64 = 4;
 /// Days whose outcomes the first model learns from.
 const LEARNED: i64 = 5;
 /// Days of the history.
-const DAYS: i64 = 24;
+const DAYS: i64 = 22;
 /// The world changes on this day.
 const CHANGE: i64 = 6;
 const STRIDE: Duration = Duration::from_hours(6);
@@ -65,7 +65,9 @@ struct Row {
 fn history() -> Vec<Row> {
     let mut state = 1_u64;
     let mut draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
     let apart = Duration::from_micros(Duration::from_days(1).as_micros() / ROWS);
@@ -79,7 +81,12 @@ fn history() -> Vec<Row> {
             let x = (share * 4.0 - 2.0).clamp(-1.99, 1.99);
             let shift = if is_changed { 2.0 } else { -2.0 };
             let p = 1.0 / (1.0 + (-(1.5 * x + shift)).exp());
-            let row = Row { id: format!("r{i}"), at, x, label: draw() < p };
+            let row = Row {
+                id: format!("r{i}"),
+                at,
+                x,
+                label: draw() < p,
+            };
             at = at + apart;
             row
         })
@@ -89,19 +96,35 @@ fn history() -> Vec<Row> {
 /// The Python of the project's set-up, which has ONNX Runtime too.
 fn python() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = std::env::var_os("TRIMTAB_PYTHON").map_or_else(|| root.join(".venv/bin/python"), PathBuf::from);
-    assert!(python.is_file(), "no Python at {}: run `make setup`", python.display());
+    let python = std::env::var_os("TRIMTAB_PYTHON")
+        .map_or_else(|| root.join(".venv/bin/python"), PathBuf::from);
+    assert!(
+        python.is_file(),
+        "no Python at {}: run `make setup`",
+        python.display()
+    );
     python
 }
 
 fn git(folder: &Path, arguments: &[&str]) {
     let done = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"])
+        .args([
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.org",
+            "-c",
+            "init.defaultBranch=main",
+        ])
         .args(arguments)
         .current_dir(folder)
         .output()
         .unwrap();
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 /// A server process and everything around it.
@@ -160,7 +183,15 @@ impl World {
             .open(self.place("server.log"))
             .unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_trimtab"))
-            .args(["server", "--clock", "replay", "--replay-from", "2024-01-01", "--listen", "127.0.0.1:0"])
+            .args([
+                "server",
+                "--clock",
+                "replay",
+                "--replay-from",
+                "2024-01-01",
+                "--listen",
+                "127.0.0.1:0",
+            ])
             .arg("--data-dir")
             .arg(self.place("data"))
             .arg("--python")
@@ -184,7 +215,9 @@ impl World {
             );
         }
         let address = line.split_once("http://").unwrap().1;
-        let end = address.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(address.len());
+        let end = address
+            .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
+            .unwrap_or(address.len());
         self.server = Some(Server {
             url: format!("http://{}", &address[..end]),
             child,
@@ -200,7 +233,11 @@ impl World {
 
     fn url(&self, path: &str) -> String {
         let url = &self.server.as_ref().unwrap().url;
-        if path.starts_with('/') { format!("{url}{path}") } else { format!("{url}/api/v1/{path}") }
+        if path.starts_with('/') {
+            format!("{url}{path}")
+        } else {
+            format!("{url}/api/v1/{path}")
+        }
     }
 
     async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Value> {
@@ -216,11 +253,16 @@ impl World {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Value {
-        Self::answer(self.http.post(self.url(path)).json(body)).await.unwrap()
+        Self::answer(self.http.post(self.url(path)).json(body))
+            .await
+            .unwrap()
     }
 
     async fn plans(&self) -> Vec<Value> {
-        self.get("plans?limit=100").await["items"].as_array().unwrap().clone()
+        self.get("plans?limit=100").await["items"]
+            .as_array()
+            .unwrap()
+            .clone()
     }
 
     /// Moves the clock. Where one of `kills` comes true on the way, the server is killed, started again, and told
@@ -267,16 +309,28 @@ impl World {
             Kill::Training(_) => {
                 let is_reached = self.place("pipe.reached").exists();
                 // The stage runs in a process of its own; there is nothing to be woken by.
-                tokio::time::timeout(StdDuration::from_millis(5), std::future::pending::<()>()).await.ok();
+                tokio::time::timeout(StdDuration::from_millis(5), std::future::pending::<()>())
+                    .await
+                    .ok();
                 is_reached
             }
+            Kill::Told(words) => self.is_told(words).await,
             Kill::After(step) => {
                 let plans = self.get("plans?limit=1").await;
                 let plan = &plans["items"][0];
-                is_retraining(plan)
+                let is_open = plan["state"] == "running" || *step == "verdict";
+                is_open
+                    && is_retraining(plan)
                     && steps(plan).any(|found| found["name"] == *step && found["state"] == "done")
             }
         }
+    }
+
+    async fn is_told(&self, words: &str) -> bool {
+        let latest = self.get("decisions?limit=1").await;
+        latest["items"][0]["text"]
+            .as_str()
+            .is_some_and(|text| text.contains(words))
     }
 
     /// Makes the next training stand still.
@@ -288,17 +342,26 @@ impl World {
     /// Puts the first model into service.
     async fn begin(&mut self, rows: &[Row], kills: &mut Vec<Kill>) {
         let source = json!({ "git": self.place("project"), "subfolder": "", "commit": "HEAD" });
-        self.post("apply", &json!({ "spec": SPEC, "project": source })).await;
+        self.post("apply", &json!({ "spec": SPEC, "project": source }))
+            .await;
         let mut table = "event_time,id,x,label\n".to_owned();
         for row in rows.iter().take((LEARNED * ROWS) as usize) {
             table += &format!("{},{},{},{}\n", row.at, row.id, row.x, u8::from(row.label));
         }
         let path = "datasets?name=curve-training&time_column=event_time&file=train.csv";
-        let request = self.http.post(self.url(path)).header("content-type", "text/csv").body(table);
+        let request = self
+            .http
+            .post(self.url(path))
+            .header("content-type", "text/csv")
+            .body(table);
         let dataset = Self::answer(request).await.unwrap();
         let now = start() + Duration::from_days(LEARNED);
         self.advance(now, &mut Vec::new()).await;
-        self.post("triggers/retrain/fire", &json!({ "dataset": dataset["id"] })).await;
+        self.post(
+            "triggers/retrain/fire",
+            &json!({ "dataset": dataset["id"] }),
+        )
+        .await;
         self.advance(now, kills).await;
         let plans = self.plans().await;
         assert_eq!(plans[0]["state"], "promoted", "{:#}", plans[0]);
@@ -329,7 +392,9 @@ impl World {
                 .collect();
             next_label = known.max(next_label);
             if !items.is_empty() {
-                let receipt = self.post("feedback", &json!({ "endpoint": "curve", "items": items })).await;
+                let receipt = self
+                    .post("feedback", &json!({ "endpoint": "curve", "items": items }))
+                    .await;
                 acknowledged += receipt["stored"].as_u64().unwrap();
             }
             self.advance(until, kills).await;
@@ -359,7 +424,12 @@ impl World {
         let decisions: Vec<Value> = decisions["items"].as_array().unwrap().clone();
         let plans = self.plans().await;
         let from_events = json!({ "endpoint": "curve", "name": "all", "labelled": true });
-        let labelled = self.post("datasets/from-events", &from_events).await;
+        let labelled = match acknowledged {
+            0 => 0,
+            _ => self.post("datasets/from-events", &from_events).await["rows"]
+                .as_u64()
+                .unwrap(),
+        };
         let model = self.get("models/curve").await;
         let endpoint = self.get("endpoints/curve").await;
         let champion = endpoint["revisions"]
@@ -372,17 +442,32 @@ impl World {
         End {
             told: decisions
                 .iter()
-                .map(|one| (text(&one["at"]), text(&one["kind"]), text(&one["text"]), text(&one["object"]["id"])))
+                .map(|one| {
+                    (
+                        text(&one["at"]),
+                        text(&one["kind"]),
+                        text(&one["text"]),
+                        text(&one["object"]["id"]),
+                    )
+                })
                 .collect(),
-            plans: plans.iter().map(|plan| (text(&plan["created_at"]), text(&plan["state"]))).collect(),
+            plans: plans
+                .iter()
+                .map(|plan| (text(&plan["created_at"]), text(&plan["state"])))
+                .collect(),
             trained: plans
                 .iter()
                 .flat_map(|plan| steps(plan).filter(|step| step["name"] == "register"))
                 .filter_map(|step| step["output"]["version"].as_i64())
                 .collect(),
-            versions: model["versions"].as_array().unwrap().iter().map(|v| v["version"].as_i64().unwrap()).collect(),
+            versions: model["versions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v["version"].as_i64().unwrap())
+                .collect(),
             champion: champion["version"].as_i64().unwrap(),
-            labelled: labelled["rows"].as_u64().unwrap(),
+            labelled,
             acknowledged,
         }
     }
@@ -393,6 +478,8 @@ impl World {
 enum Kill {
     /// As soon as this step of a retraining is stored as done.
     After(&'static str),
+    /// As soon as this is in the diary: what it tells of is being carried out.
+    Told(&'static str),
     /// While the training stage stands still there.
     Training(&'static str),
 }
@@ -413,31 +500,51 @@ struct End {
 impl End {
     /// What was decided, without ids.
     fn diary(&self) -> Vec<(&str, &str, &str)> {
-        self.told.iter().map(|(at, kind, text, _)| (at.as_str(), kind.as_str(), text.as_str())).collect()
+        self.told
+            .iter()
+            .map(|(at, kind, text, _)| (at.as_str(), kind.as_str(), text.as_str()))
+            .collect()
     }
 
     /// What must hold in every world.
     fn assert_sound(&self, folder: &Path) {
         let told: BTreeSet<_> = self.told.iter().collect();
-        assert_eq!(told.len(), self.told.len(), "something was told twice: {:#?}", self.told);
+        assert_eq!(
+            told.len(),
+            self.told.len(),
+            "something was told twice: {:#?}",
+            self.told
+        );
         let mut trained = self.trained.clone();
         trained.sort_unstable();
         let mut versions = self.versions.clone();
         versions.sort_unstable();
         assert_eq!(trained, versions, "one version for each plan that trained");
-        assert_eq!(self.labelled, self.acknowledged, "outcomes that were acknowledged are there");
-        assert!(self.plans.iter().all(|(_, state)| state != "running"), "{:?}", self.plans);
+        assert_eq!(
+            self.labelled, self.acknowledged,
+            "outcomes that were acknowledged are there"
+        );
+        assert!(
+            self.plans.iter().all(|(_, state)| state != "running"),
+            "{:?}",
+            self.plans
+        );
         let inputs = names(&folder.join("data/inputs"));
         assert_eq!(inputs, ["holder"], "training inputs were left behind");
         for version in names(&folder.join("data/models/default/curve")) {
-            assert!(version.parse::<i64>().is_ok(), "a half-unpacked model: {version}");
+            assert!(
+                version.parse::<i64>().is_ok(),
+                "a half-unpacked model: {version}"
+            );
         }
     }
 }
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 fn steps(plan: &Value) -> impl Iterator<Item = &Value> {
@@ -446,7 +553,9 @@ fn steps(plan: &Value) -> impl Iterator<Item = &Value> {
 
 /// A plan that learns from events: every one but the first.
 fn is_retraining(plan: &Value) -> bool {
-    plan["cause"].as_str().is_some_and(|cause| !cause.starts_with("started by"))
+    plan["cause"]
+        .as_str()
+        .is_some_and(|cause| !cause.starts_with("started by"))
 }
 
 #[tokio::test]
@@ -470,6 +579,10 @@ async fn killed_after_every_step_it_comes_to_the_same_end() {
         Kill::After("register"),
         Kill::After("gate"),
         Kill::After("rollout"),
+        Kill::Told("version 2 enters shadow"),
+        Kill::Told("version 2 answers 50% of requests"),
+        Kill::Told("version 2 is the champion"),
+        Kill::Told("the bake of version 2 is over"),
         Kill::After("verdict"),
     ];
     world.hold("before");
@@ -480,7 +593,10 @@ async fn killed_after_every_step_it_comes_to_the_same_end() {
 
     assert_eq!(killed.diary(), left_alone.diary());
     assert_eq!(killed.plans, left_alone.plans);
-    assert_eq!((killed.champion, &killed.versions), (left_alone.champion, &left_alone.versions));
+    assert_eq!(
+        (killed.champion, &killed.versions),
+        (left_alone.champion, &left_alone.versions)
+    );
     assert_eq!(killed.acknowledged, left_alone.acknowledged);
 }
 
@@ -492,6 +608,10 @@ async fn killed_after_a_training_registered_its_version_it_has_one_version() {
     world.begin(&rows, &mut vec![Kill::Training("after")]).await;
     let end = world.end(0).await;
     end.assert_sound(world.folder.path());
-    assert_eq!(end.versions, [2], "the interrupted training's version is gone");
+    assert_eq!(
+        end.versions,
+        [2],
+        "the interrupted training's version is gone"
+    );
     assert_eq!(end.champion, 2);
 }
