@@ -16,6 +16,7 @@ CREATE TABLE rollout_policy (workspace_id TEXT NOT NULL, endpoint TEXT NOT NULL,
 CREATE TABLE plan (workspace_id TEXT NOT NULL, id TEXT NOT NULL, trigger_name TEXT, endpoint TEXT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (workspace_id, id));
 CREATE INDEX plan_by_time ON plan (workspace_id, created_at, id);
 CREATE INDEX plan_by_trigger ON plan (workspace_id, trigger_name, created_at, id);
+CREATE INDEX plan_by_state ON plan (state, workspace_id, created_at, id);
 CREATE UNIQUE INDEX plan_open ON plan (workspace_id, endpoint) WHERE state = 'running';
 CREATE INDEX plan_by_endpoint_time ON plan (workspace_id, endpoint, created_at, id);
 CREATE TABLE rollout (workspace_id TEXT NOT NULL, id TEXT NOT NULL, endpoint TEXT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (workspace_id, id));
@@ -197,18 +198,15 @@ pub(crate) fn plans(
     .collect()
 }
 
-/// The open plans, oldest first. Sorted here: asked for an order, SQLite would walk every plan there ever was.
+/// The open plans, oldest first.
 pub(crate) fn open_plans(tx: &mut Tx<'_>, workspace: &WorkspaceId) -> Result<Vec<Plan>, DbError> {
-    let mut plans: Vec<Plan> = tx
-        .query(
-            "SELECT doc FROM plan WHERE workspace_id = ?1 AND state = 'running'",
-            params![workspace],
-        )?
-        .iter()
-        .map(|row| decode(row, 0))
-        .collect::<Result<_, _>>()?;
-    plans.sort_by_key(|plan| (plan.created_at, plan.id));
-    Ok(plans)
+    tx.query(
+        "SELECT doc FROM plan WHERE workspace_id = ?1 AND state = 'running' ORDER BY created_at, id",
+        params![workspace],
+    )?
+    .iter()
+    .map(|row| decode(row, 0))
+    .collect()
 }
 
 pub(crate) fn open_plan_of(

@@ -1,4 +1,9 @@
 //! The loop over real services, on SQLite and PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a helper of a test fails the test; models take 32-bit numbers"
+)]
 
 mod curve;
 mod lease;

@@ -11,8 +11,8 @@ const LISTS: &[(&str, &str)] = &[
         "plan_by_time",
     ),
     (
-        "SELECT doc FROM plan WHERE workspace_id = 'w' AND state = 'running'",
-        "plan_open",
+        "SELECT doc FROM plan WHERE workspace_id = 'w' AND state = 'running' ORDER BY created_at, id",
+        "plan_by_state",
     ),
     (
         "SELECT doc FROM plan WHERE workspace_id = 'w' AND endpoint = 'e' AND state = 'running'",
@@ -56,7 +56,7 @@ const LISTS: &[(&str, &str)] = &[
     ),
     (
         "SELECT DISTINCT workspace_id FROM plan WHERE state = 'running'",
-        "plan_open",
+        "plan_by_state",
     ),
 ];
 

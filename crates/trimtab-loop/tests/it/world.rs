@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    pin::Pin,
     process::Command,
     sync::{Arc, Mutex},
     time::Duration as StdDuration,
@@ -474,18 +475,20 @@ impl World {
     }
 
     /// Runs `work` (a tick, or the clock) and lets the training that it comes to learn this curve.
-    pub(crate) async fn training<T>(
-        &self,
+    pub(crate) fn training<'a, T: 'a>(
+        &'a self,
         curve: (f32, f32),
-        work: impl Future<Output = Result<T, LoopError>>,
-    ) -> Result<T, LoopError> {
-        let learned = async {
+        work: impl Future<Output = Result<T, LoopError>> + 'a,
+    ) -> Pin<Box<dyn Future<Output = Result<T, LoopError>> + 'a>> {
+        let learned = async move {
             let plan = self.plan_in_training().await;
             self.register(curve, Some(plan.ids.run)).await;
             self.let_training_end().await;
         };
-        let (done, ()) = tokio::join!(work, learned);
-        done
+        Box::pin(async move {
+            let (done, ()) = tokio::join!(work, learned);
+            done
+        })
     }
 
     pub(crate) async fn plan_in_training(&self) -> Plan {
