@@ -103,7 +103,9 @@ impl Api {
                 || String::from_utf8_lossy(&bytes).into_owned(),
                 str::to_owned,
             );
-            bail!("{path}: {message} ({})", status.as_u16());
+            let hint = error["error"]["hint"].as_str();
+            let hint = hint.map_or_else(String::new, |hint| format!(" (hint: {hint})"));
+            bail!("{path}: {message} ({}){hint}", status.as_u16());
         }
         serde_json::from_slice(&bytes)
             .with_context(|| format!("{path}: the answer is not what was expected"))

@@ -89,11 +89,7 @@ impl History {
                 columns.id
             );
         }
-        let labels = cast(column(&table, columns.label)?, &DataType::Float64)
-            .with_context(|| format!("column `{}` is not a number", columns.label))?;
-        let labels = labels
-            .as_primitive::<arrow::datatypes::Float64Type>()
-            .clone();
+        let labels = label_column(&table, columns.label)?;
         if labels.null_count() == labels.len() {
             bail!("column `{}` holds no label at all", columns.label);
         }
@@ -196,6 +192,23 @@ fn time_column(table: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
     Ok(times)
 }
 
+/// Numbers; what is written there and is none is refused rather than taken as missing.
+fn label_column(table: &RecordBatch, name: &str) -> anyhow::Result<Float64Array> {
+    let values = column(table, name)?;
+    let labels = cast(values, &DataType::Float64)
+        .with_context(|| format!("column `{name}` is not a number"))?;
+    if let Some(row) = (0..labels.len()).find(|row| values.is_valid(*row) && labels.is_null(*row)) {
+        let text = cast(values, &DataType::Utf8)?;
+        bail!(
+            "column `{name}` holds `{}`, which is not a number",
+            text.as_string::<i32>().value(row)
+        );
+    }
+    Ok(labels
+        .as_primitive::<arrow::datatypes::Float64Type>()
+        .clone())
+}
+
 /// Timestamps of microseconds, whatever their zone was called: their numbers count in UTC anyway.
 fn in_utc(times: &ArrayRef) -> ArrayRef {
     let times = times.as_primitive::<TimestampMicrosecondType>();
@@ -252,6 +265,10 @@ mod tests {
         for (csv, why) in [
             ("t,id,y\n", "no rows"),
             ("t,id,z\n2013-01-01T00:00:00Z,a,1\n", "no column `y`"),
+            (
+                "t,id,y\n2013-01-01,a,1\n2013-01-01,b,never\n",
+                "`never`, which is not a number",
+            ),
             ("t,id,y\n17.5,a,1\n", "not times"),
             ("t,id,y\nyesterday,a,1\n", "does not hold times"),
             (
