@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
@@ -15,7 +16,7 @@ use trimtab_types::{Duration, Time};
 /// Rows of a day.
 const ROWS: i64 = 240;
 /// Rows of one request.
-const BATCH: i64 = 4;
+const BATCH: usize = 4;
 /// Days whose outcomes the first model learns from.
 const LEARNED: i64 = 5;
 /// Days of the history.
@@ -345,8 +346,10 @@ impl World {
         self.post("apply", &json!({ "spec": SPEC, "project": source }))
             .await;
         let mut table = "event_time,id,x,label\n".to_owned();
-        for row in rows.iter().take((LEARNED * ROWS) as usize) {
-            table += &format!("{},{},{},{}\n", row.at, row.id, row.x, u8::from(row.label));
+        let now = start() + Duration::from_days(LEARNED);
+        for row in rows.iter().take_while(|row| row.at < now) {
+            let label = u8::from(row.label);
+            writeln!(table, "{},{},{},{label}", row.at, row.id, row.x).unwrap();
         }
         let path = "datasets?name=curve-training&time_column=event_time&file=train.csv";
         let request = self
@@ -355,7 +358,6 @@ impl World {
             .header("content-type", "text/csv")
             .body(table);
         let dataset = Self::answer(request).await.unwrap();
-        let now = start() + Duration::from_days(LEARNED);
         self.advance(now, &mut Vec::new()).await;
         self.post(
             "triggers/retrain/fire",
@@ -376,7 +378,7 @@ impl World {
         while clock < start() + Duration::from_days(DAYS) {
             let until = clock + STRIDE;
             let end = rows.partition_point(|row| row.at < until);
-            for batch in rows[next..end].chunks(BATCH as usize) {
+            for batch in rows[next..end].chunks(BATCH) {
                 self.predict(batch).await;
             }
             next = end;
