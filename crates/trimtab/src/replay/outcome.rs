@@ -199,6 +199,7 @@ async fn score(
     Ok(scored)
 }
 
+#[expect(clippy::float_cmp, reason = "classes are written as exactly 0 and 1")]
 fn period(name: String, scored: &Scored, seen: &mut Seen, decisions: &[&TimelineEntry]) -> Period {
     let is_binary = scored
         .labels

@@ -269,6 +269,7 @@ fn push_number(bytes: &mut Vec<u8>, number: f64, datatype: &str) {
 }
 
 /// The labels of the rows, flipped where a fault says so.
+#[expect(clippy::float_cmp, reason = "classes are written as exactly 0 and 1")]
 pub(crate) fn label(history: &History, row: usize, faults: &[Fault]) -> Option<f64> {
     let label = history
         .labels
@@ -285,6 +286,10 @@ pub(crate) fn label(history: &History, row: usize, faults: &[Fault]) -> Option<f
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "numbers that single precision holds exactly"
+)]
 mod tests {
     use super::*;
     use crate::replay::history::HistoryColumns;

@@ -21,6 +21,11 @@ impl Draw {
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a small count"
+    )]
     pub(super) fn below(&mut self, n: u32) -> u32 {
         (self.unit() * f64::from(n)) as u32
     }

@@ -132,7 +132,7 @@ async fn kilometres_are_named(played: &Played) {
         .unwrap()
         .iter()
         .find(|entry| entry["kind"] == "alert" && entry["evidence"]["kind"] == "checks");
-    let alert = alert.expect("no check failed");
+    let alert = alert.unwrap();
     let text = alert["text"].as_str().unwrap();
     assert!(
         text.contains("distance") && text.contains("kilometres"),
@@ -144,10 +144,7 @@ async fn kilometres_are_named(played: &Played) {
         time(quarantine["from"].as_str().unwrap()) <= from
             && to <= time(quarantine["to"].as_str().unwrap())
     };
-    let found = quarantines
-        .iter()
-        .find(covers)
-        .expect("the kilometres are not quarantined");
+    let found = quarantines.iter().find(covers).unwrap();
     assert!(
         found["cause"].as_str().unwrap().contains("kilometres"),
         "{found}"
