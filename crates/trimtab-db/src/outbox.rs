@@ -97,13 +97,18 @@ impl Db {
         self.read(move |tx| {
             let until = match tx.dialect() {
                 Dialect::Sqlite => "",
-                Dialect::Postgres => "AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint ",
+                Dialect::Postgres => {
+                    "AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint "
+                }
             };
             let sql = format!(
                 "SELECT seq, workspace_id, topic, version, payload, at FROM outbox
                  WHERE seq > ?1 AND workspace_id = ?2 {until}ORDER BY seq LIMIT ?3"
             );
-            tx.query(&sql, params![seq, &workspace, limit])?.iter().map(read).collect()
+            tx.query(&sql, params![seq, &workspace, limit])?
+                .iter()
+                .map(read)
+                .collect()
         })
         .await
     }
@@ -119,8 +124,11 @@ impl Db {
 
     /// The latest time of a message by the loop's clock: where a replay's clock stood at least.
     pub async fn outbox_time(&self) -> Result<Option<Time>, DbError> {
-        self.read(|tx| tx.query_one("SELECT MAX(at) FROM outbox", params![])?.get(0))
-            .await
+        self.read(|tx| {
+            tx.query_one("SELECT MAX(at) FROM outbox", params![])?
+                .get(0)
+        })
+        .await
     }
 
     /// Records that a consumer has handled everything up to `seq`.

@@ -1083,11 +1083,18 @@ export interface components {
              * @description Items stored.
              */
             stored: number;
+            /**
+             * Format: int64
+             * @description Items that address no prediction; only with `ignore_unknown`.
+             */
+            unknown: number;
         };
         /** @description Outcomes of predictions. */
         FeedbackRequest: {
             /** @description The endpoint that predicted. */
             endpoint: string;
+            /** @description Store the others when some address no prediction, rather than refuse all. */
+            ignore_unknown?: boolean;
             /** @description The outcomes: all are stored, or none. */
             items: components["schemas"]["FeedbackItem"][];
         };

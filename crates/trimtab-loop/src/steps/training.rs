@@ -119,6 +119,10 @@ impl Loop {
         let name = format!("{}-training", plan.endpoint);
         let made = data.version_from_events(scope, &name, wanted).await;
         let refusal = match made {
+            _ if from >= frozen.evaluation_from => format!(
+                "every event lies within the evaluation window ({} to {}); nothing is left to train on",
+                frozen.evaluation_from, frozen.evaluation_to
+            ),
             Ok(version) if version.rows >= MIN_TRAINING_ROWS => {
                 let champion = self.champion_dataset(scope, spec).await?;
                 if champion != Some(version.id) {

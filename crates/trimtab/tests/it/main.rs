@@ -1,5 +1,9 @@
 //! The real binary: what it says, how it starts and how it stops.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of a test fails the test"
+)]
 
 mod crash;
 mod replay;
