@@ -276,10 +276,8 @@ fn ctrl_c_in_the_middle_ends_it_in_order() {
     assert!(!said.contains("panicked"), "{said}");
     assert!(said.contains("stopped"), "{said}");
     assert!(output.stdout.is_empty(), "half a report is none");
-    // Nothing is broken: the folder is a replay's, and can be opened again.
-    let again = trimtab(folder.path())
-        .args(["doctor", "--server", "http://127.0.0.1:9"])
-        .output()
-        .unwrap();
-    assert!(!again.status.success());
+    assert!(
+        output.status.code().is_some(),
+        "it ended by itself, not by the signal"
+    );
 }
