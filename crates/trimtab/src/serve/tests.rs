@@ -25,12 +25,10 @@ async fn postgres() -> Option<String> {
     let schema = format!("t_{}", trimtab_types::RunId::new());
     let create = format!("CREATE SCHEMA {schema}");
     let db = Db::open_postgres(&url).await.unwrap();
-    db.write(trimtab_db::Lane::Bulk, move |tx| {
-        tx.execute(&create, &[])
-            .map_err(|error| -> trimtab_db::DbError { error })
-    })
-    .await
-    .unwrap();
+    let lane = trimtab_db::Lane::Bulk;
+    db.write(lane, move |tx| tx.execute(&create, &[]))
+        .await
+        .unwrap();
     let separator = if url.contains('?') { '&' } else { '?' };
     Some(format!("{url}{separator}options=-csearch_path%3D{schema}"))
 }
