@@ -52,7 +52,7 @@ const FAULTS: [&str; 2] = [
     "kind=unit,column=distance,from=2013-05-06,to=2013-05-13",
     "kind=labels,from=2013-07-08,to=2013-07-22",
 ];
-/// From then on an operator sends a version that the gate refused, past the gate.
+/// From then on an operator sends the worst version that the gate refused, past the gate.
 const STRANGER: &str = "2013-08-05";
 
 /// Writes the project and the history where they are not yet, and says what to replay.

@@ -27,7 +27,7 @@ const STRIDE: Duration = Duration::from_hours(1);
 /// What an operator does on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {
-    /// Sends the newest version that the gate refused, past the gate, as soon as the endpoint is free.
+    /// Sends the worst version that the gate refused, past the gate, as soon as the endpoint is free.
     SendRefused {
         /// Not before this time.
         from: Time,
@@ -205,12 +205,10 @@ impl Drive<'_> {
         }
         let refused = plans
             .iter()
-            .find(|plan| plan["state"] == "refused")
-            .and_then(|plan| {
-                let steps = plan["steps"].as_array()?;
-                let register = steps.iter().find(|step| step["name"] == "register")?;
-                register["output"]["version"].as_i64()
-            });
+            .filter(|plan| plan["state"] == "refused")
+            .filter_map(refused_version)
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(version, _)| version);
         let Some(version) = refused else {
             return Ok(());
         };
@@ -220,4 +218,16 @@ impl Drive<'_> {
         // The plan's first steps are carried out by the clock standing where it stands.
         self.advance(now).await
     }
+}
+
+/// The version that a plan's gate refused, with how much worse its loss was than the champion's.
+fn refused_version(plan: &Value) -> Option<(i64, f64)> {
+    let steps = plan["steps"].as_array()?;
+    let output = |name: &str| {
+        let step = steps.iter().find(|step| step["name"] == name)?;
+        Some(&step["output"])
+    };
+    let version = output("register")?["version"].as_i64()?;
+    let worse = output("gate")?["difference"]["estimate"].as_f64()?;
+    Some((version, worse))
 }
