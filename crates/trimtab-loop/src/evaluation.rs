@@ -6,10 +6,14 @@ use arrow::{
     datatypes::{Float64Type, TimestampMicrosecondType},
 };
 use trimtab_serving::EndpointSpec;
-use trimtab_types::{DatasetVersionId, RevisionId, Scope, Time};
+use trimtab_types::{DatasetVersionId, Duration, RevisionId, Scope, Time};
 
 use crate::{
-    GateInput, GateReport, Loop, LoopError, PairedRow, error::service, judge_gate, steps::Frozen,
+    GateInput, GateReport, Loop, LoopError, PairedRow,
+    error::service,
+    expectation::{Judged, expect},
+    judge_gate,
+    steps::Frozen,
 };
 
 /// Rows of a given dataset that a first revision is tried on.
@@ -30,6 +34,7 @@ pub(crate) struct LabelledRows {
     batches: Vec<RecordBatch>,
     labels: Vec<f64>,
     units: Vec<String>,
+    days: Vec<i64>,
 }
 
 impl LabelledRows {
@@ -63,9 +68,15 @@ impl LabelledRows {
             let units = kept
                 .column_by_name("assignment_key")
                 .and_then(|column| column.as_string_opt::<i32>());
-            let (Some(labels), Some(units)) = (labels, units) else {
+            let times = kept
+                .column_by_name("event_time")
+                .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+            let (Some(labels), Some(units), Some(times)) = (labels, units, times) else {
                 continue;
             };
+            let day = Duration::from_days(1).as_micros();
+            rows.days
+                .extend(times.values().iter().map(|time| time.div_euclid(day)));
             rows.labels.extend(labels.values().iter());
             rows.units
                 .extend(units.iter().map(|unit| unit.unwrap_or_default().to_owned()));
@@ -147,6 +158,16 @@ impl Loop {
         let window = self.labelled_rows(scope, spec, span, frozen.as_of).await?;
         let old = score(champion, window.batches.clone()).await?;
         let new = score(evaluation.challenger, window.batches.clone()).await?;
+        let judged: Vec<Judged> = window
+            .days
+            .iter()
+            .zip(&window.labels)
+            .zip(&new)
+            .filter_map(|((&day, &label), score)| {
+                let score = (*score)?;
+                Some(Judged { day, label, score })
+            })
+            .collect();
         let rows = window
             .units
             .iter()
@@ -159,7 +180,7 @@ impl Loop {
                 label: Some(*label),
             })
             .collect();
-        Ok(judge_gate(&GateInput {
+        let mut report = judge_gate(&GateInput {
             rows,
             has_champion: true,
             training_label_means: label_means(
@@ -168,7 +189,9 @@ impl Loop {
                 span.1.since(span.0).as_micros(),
             ),
             seed: 0,
-        }))
+        });
+        report.expected = expect(&judged);
+        Ok(report)
     }
 }
 

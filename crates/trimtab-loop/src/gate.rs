@@ -2,6 +2,7 @@
 //! neither was trained on. Pure; ties keep the champion.
 
 use serde::{Deserialize, Serialize};
+use trimtab_monitor::Baseline;
 use trimtab_stats::{Interval, paired_bootstrap, roc_auc, roc_auc_interval};
 
 use crate::paired::{PairedRow, is_zero_or_one};
@@ -64,6 +65,9 @@ pub struct GateReport {
     pub champion_auc: Option<f64>,
     /// The challenger's.
     pub challenger_auc: Option<f64>,
+    /// How well the challenger should do in production: how well it did here.
+    #[serde(default)]
+    pub expected: Option<Baseline>,
 }
 
 /// Judges a challenger.
@@ -93,6 +97,7 @@ pub fn judge(input: &GateInput) -> GateReport {
         difference: None,
         champion_auc: None,
         challenger_auc: None,
+        expected: None,
     };
     let unscored = challenger
         .iter()

@@ -9,6 +9,7 @@ mod controller;
 mod decision;
 mod error;
 mod evaluation;
+mod expectation;
 mod gate;
 mod guardrail;
 mod paired;
@@ -32,5 +33,5 @@ pub use rollout::{
 };
 pub use service::{Loop, LoopServices};
 pub use sql::MIGRATIONS;
-pub use steps::{DATASET_TAG, PLAN_TAG};
-pub use trigger::{Admission, Cause, TriggerHistory, TriggerSpec, admit};
+pub use steps::{DATASET_TAG, EXPECTED_TAG, PLAN_TAG};
+pub use trigger::{Admission, Cause, TriggerHistory, TriggerSpec, admit, has_new_data};

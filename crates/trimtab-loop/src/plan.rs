@@ -137,6 +137,9 @@ pub struct Plan {
     pub ids: PlanIds,
     /// What it was told.
     pub given: PlanGiven,
+    /// Rows that the endpoint had served when it was written.
+    #[serde(default)]
+    pub rows_served: u64,
 }
 
 /// Ids chosen before the first step, so that every step can be repeated.
@@ -201,6 +204,7 @@ impl Plan {
                 .map(step)
                 .into(),
             created_at,
+            rows_served: 0,
             ended_at: None,
             ids: PlanIds {
                 run: RunId::new(),

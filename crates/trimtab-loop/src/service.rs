@@ -18,7 +18,8 @@ use trimtab_types::{Clock, DatasetVersionId, Name, PlanId, RolloutId, Scope, Tim
 
 use crate::{
     Cause, Decision, DecisionKind, LoopError, Plan, PlanGiven, PlanState, Rollout, RolloutPolicy,
-    RolloutState, StepKind, TriggerHistory, TriggerSpec, sql,
+    RolloutState, StepKind, StepName, TriggerHistory, TriggerSpec, error::service, sql,
+    steps::Trained,
 };
 
 /// The file, in the loop's folder, that names the lease's holder.
@@ -229,7 +230,8 @@ impl Loop {
         cause: Cause,
         given: PlanGiven,
     ) -> Result<PlanId, LoopError> {
-        let plan = Plan::new(trigger, endpoint, cause, given, self.0.clock.now());
+        let mut plan = Plan::new(trigger, endpoint, cause, given, self.0.clock.now());
+        plan.rows_served = self.rows_served(scope, &plan.endpoint).await?;
         let id = plan.id;
         let text = match (&plan.trigger, plan.given.version) {
             (Some(trigger), _) => format!("trigger `{trigger}`: {}", plan.cause.text()),
@@ -263,6 +265,19 @@ impl Loop {
             })
             .await?;
         Ok(id)
+    }
+
+    /// How many rows an endpoint has served.
+    pub(crate) async fn rows_served(
+        &self,
+        scope: &Scope,
+        endpoint: &Name,
+    ) -> Result<u64, LoopError> {
+        let bounds = self.0.services.events.bounds(&scope.workspace, endpoint);
+        let bounds = bounds
+            .await
+            .map_err(service("events", "count what the endpoint served"))?;
+        Ok(bounds.map_or(0, |(_, _, served)| served))
     }
 
     /// Ends a rollout by hand: all traffic goes back to the champion that it had when it was opened.
@@ -446,19 +461,26 @@ impl Loop {
             .read(move |tx| {
                 let plans =
                     sql::trigger_history(tx, &workspace, &name, TriggerSpec::MAX_FAILURES + 1)?;
-                let failed = PlanState::Failed.as_str();
                 let failures = plans
                     .iter()
-                    .take_while(|(state, _)| state == failed)
+                    .take_while(|plan| plan.state == PlanState::Failed)
                     .count();
                 Ok(TriggerHistory {
                     has_open_plan: sql::open_plan_of(tx, &workspace, &endpoint)?.is_some(),
-                    last_started_at: plans.first().map(|(_, at)| *at),
+                    last_started_at: plans.first().map(|plan| plan.created_at),
                     failures: u32::try_from(failures).unwrap_or(u32::MAX),
+                    known_rows: plans.first().map_or(0, known_rows),
                 })
             })
             .await
     }
+}
+
+/// What a plan could learn from at most.
+fn known_rows(plan: &Plan) -> u64 {
+    let trained = plan.output::<Trained>(StepName::Dataset);
+    plan.rows_served
+        .max(trained.map_or(0, |trained| trained.rows))
 }
 
 /// The lease holder whose folder this is; a new one where the folder names none, or cannot be written.

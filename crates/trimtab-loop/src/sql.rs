@@ -253,14 +253,14 @@ pub(crate) fn trigger_history(
     workspace: &WorkspaceId,
     trigger: &Name,
     limit: u32,
-) -> Result<Vec<(String, Time)>, DbError> {
+) -> Result<Vec<Plan>, DbError> {
     tx.query(
-        "SELECT state, created_at FROM plan WHERE workspace_id = ?1 AND trigger_name = ?2
+        "SELECT doc FROM plan WHERE workspace_id = ?1 AND trigger_name = ?2
          ORDER BY created_at DESC, id DESC LIMIT ?3",
         params![workspace, trigger, limit],
     )?
     .iter()
-    .map(|row| Ok((row.get(0)?, row.get(1)?)))
+    .map(|row| decode(row, 0))
     .collect()
 }
 

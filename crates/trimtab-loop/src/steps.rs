@@ -16,6 +16,8 @@ use crate::{
 
 /// Tag of a model version: the dataset version that it was trained on.
 pub const DATASET_TAG: &str = "trimtab.dataset_version";
+/// Model version tag: how well it did on the window that it was judged on, as JSON (metric, value, low, high).
+pub const EXPECTED_TAG: &str = "trimtab.expected_performance";
 /// Tag of a model version: the plan that made it.
 pub const PLAN_TAG: &str = "trimtab.plan";
 /// Output of `freeze`: the window on which the challenger will be judged.

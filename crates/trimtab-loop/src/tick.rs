@@ -10,8 +10,8 @@ use trimtab_telemetry::Tasks;
 use trimtab_types::{Duration, Scope, Time, WorkspaceId};
 
 use crate::{
-    Admission, Autonomy, Cause, DecisionKind, Loop, LoopError, PlanGiven, admit, error::service,
-    sql,
+    Admission, Autonomy, Cause, DecisionKind, Loop, LoopError, PlanGiven, TriggerSpec, admit,
+    error::service, has_new_data, sql,
 };
 
 /// How often the live loop looks, when nothing wakes it sooner.
@@ -275,7 +275,7 @@ impl Loop {
             Ok(())
         })
         .await?;
-        if alert.kind == AlertKind::Checks && alert.severity == Severity::Error {
+        if is_of_broken_data(alert) {
             let width = alert.window;
             let quarantine = Quarantine {
                 endpoint: alert.endpoint.clone(),
@@ -342,16 +342,11 @@ impl Loop {
     async fn start_due(&self, scope: &Scope, open: &[&Alert]) -> Result<bool, LoopError> {
         let mut is_any_started = false;
         for spec in self.triggers(scope).await? {
-            let causes: Vec<&&Alert> = open
-                .iter()
-                .filter(|alert| {
-                    // Broken data is not learned from: a failed check quarantines, it does not retrain.
-                    spec.monitor.as_ref() == Some(&alert.monitor) && alert.kind != AlertKind::Checks
-                })
-                .collect();
-            if causes.is_empty() {
+            if has_wrong_labels(&spec, open) {
+                // Wrong outcomes judge nobody.
                 continue;
             }
+            let causes = causes(&spec, open);
             if self.policy(scope, &spec.endpoint).await?.autonomy == Autonomy::Observe {
                 continue;
             }
@@ -359,13 +354,22 @@ impl Loop {
             if admit(&spec, &history, self.0.clock.now()) != Admission::Start {
                 continue;
             }
-            let cause = Cause::Alerts {
-                alerts: causes.iter().map(|alert| alert.id).collect(),
-                text: causes
-                    .iter()
-                    .map(|alert| alert.cause.as_str())
-                    .collect::<Vec<_>>()
-                    .join("; "),
+            let cause = if causes.is_empty() {
+                let rows = self.rows_served(scope, &spec.endpoint).await?;
+                if spec.monitor.is_none() || !has_new_data(&history, rows) {
+                    continue;
+                }
+                let known = history.known_rows;
+                Cause::NewData { rows, known }
+            } else {
+                Cause::Alerts {
+                    alerts: causes.iter().map(|alert| alert.id).collect(),
+                    text: causes
+                        .iter()
+                        .map(|alert| alert.cause.as_str())
+                        .collect::<Vec<_>>()
+                        .join("; "),
+                }
             };
             self.write_plan(
                 scope,
@@ -379,4 +383,32 @@ impl Loop {
         }
         Ok(is_any_started)
     }
+}
+
+/// Whether an alert says that rows must not be learned from.
+fn is_of_broken_data(alert: &Alert) -> bool {
+    matches!(alert.kind, AlertKind::Checks | AlertKind::Labels) && alert.severity == Severity::Error
+}
+
+/// The open alerts that ask for a trigger's plan. Broken data is not learned from: it quarantines and does not retrain.
+/// What else drifts while inputs are broken is most likely theirs.
+fn causes<'a>(spec: &TriggerSpec, open: &[&'a Alert]) -> Vec<&'a Alert> {
+    let are_inputs_broken = own(spec, open).any(|alert| alert.kind == AlertKind::Checks);
+    own(spec, open)
+        .filter(|alert| match alert.kind {
+            AlertKind::Checks | AlertKind::Labels => false,
+            AlertKind::DataDrift | AlertKind::PredictionDrift => !are_inputs_broken,
+            AlertKind::Performance => true,
+        })
+        .collect()
+}
+
+fn has_wrong_labels(spec: &TriggerSpec, open: &[&Alert]) -> bool {
+    own(spec, open).any(|alert| alert.kind == AlertKind::Labels)
+}
+
+fn own<'a>(spec: &TriggerSpec, open: &[&'a Alert]) -> impl Iterator<Item = &'a Alert> {
+    open.iter()
+        .copied()
+        .filter(|alert| spec.monitor.as_ref() == Some(&alert.monitor))
 }

@@ -40,6 +40,13 @@ pub enum Cause {
         /// What they say.
         text: String,
     },
+    /// So much has happened since the last plan that a model would know more.
+    NewData {
+        /// Rows that the endpoint has served.
+        rows: u64,
+        /// Rows that it had served, or that were given to learn from, at the last plan.
+        known: u64,
+    },
     /// A person, by name.
     Person {
         /// The principal.
@@ -52,6 +59,9 @@ impl Cause {
     pub fn text(&self) -> String {
         match self {
             Self::Alerts { text, .. } => text.clone(),
+            Self::NewData { rows, known } => {
+                format!("{rows} rows served, {known} at the last training")
+            }
             Self::Person { name } => format!("started by {name}"),
         }
     }
@@ -66,6 +76,14 @@ pub struct TriggerHistory {
     pub last_started_at: Option<Time>,
     /// Failed plans since the last one that did not fail.
     pub failures: u32,
+    /// Rows that the endpoint had served, or that were given to learn from, at the last plan.
+    pub known_rows: u64,
+}
+
+/// Whether enough rows are new to train once more without an alert: half as many as were known. Trainings become rarer as
+/// history grows, and the gate keeps the champion where they bring nothing.
+pub fn has_new_data(history: &TriggerHistory, rows: u64) -> bool {
+    history.last_started_at.is_some() && rows >= history.known_rows + history.known_rows / 2
 }
 
 /// What the policy says about starting a plan now.
@@ -121,6 +139,18 @@ mod tests {
     }
 
     #[test]
+    fn half_as_many_rows_again_are_worth_a_training() {
+        let history = TriggerHistory {
+            last_started_at: Some(Time::from_micros(0)),
+            known_rows: 1_000,
+            ..TriggerHistory::default()
+        };
+        assert!(!has_new_data(&history, 1_499));
+        assert!(has_new_data(&history, 1_500));
+        assert!(!has_new_data(&TriggerHistory::default(), 1_000_000));
+    }
+
+    #[test]
     fn a_trigger_waits_backs_off_and_gives_up() {
         let start = Time::from_micros(0);
         let after = |days| start + Duration::from_days(days);
@@ -128,6 +158,7 @@ mod tests {
             has_open_plan,
             last_started_at: Some(start),
             failures,
+            known_rows: 1_000,
         };
         assert_eq!(
             admit(&spec(), &TriggerHistory::default(), start),

@@ -8,8 +8,8 @@ use trimtab_db::Lane;
 use trimtab_types::{Duration, MonitorWindowId, Name, Time, WorkspaceId};
 
 use crate::{
-    Baseline, MonitorError, MonitorWindow, Monitors, Performance, Rescore, Verdict, WindowCheck,
-    frame, incident,
+    Baseline, EndpointReference, MonitorError, MonitorWindow, Monitors, Performance, Rescore,
+    Verdict, WindowCheck, frame, incident, labels,
     performance::{self, STRETCH, STRETCH_ROWS, Scored},
     scores,
     sql::{self, StoredMonitor, StoredWindow},
@@ -183,14 +183,14 @@ impl Monitors {
             judged_at: to,
             history: Vec::new(),
         };
-        let baseline = reference.and_then(|reference| reference.baseline);
+        let expected = Expected::of(reference.as_ref(), true);
         let mut fresh = StoredWindow {
             window,
             rescore_at: Some(to + width),
             scored: Scored::default(),
         };
         let known = self.outcomes(workspace, stored, &fresh.window, to).await?;
-        outcomes(&mut fresh, known, &mut state, baseline.as_ref(), &recent);
+        outcomes(&mut fresh, known, &mut state, &expected, &recent);
         self.finish(
             workspace,
             stored,
@@ -300,12 +300,8 @@ impl Monitors {
         if window.history.len() > KEPT_HISTORY {
             window.history.remove(0);
         }
-        let baseline = if is_current {
-            reference.and_then(|reference| reference.baseline)
-        } else {
-            None
-        };
-        outcomes(&mut again, known, &mut state, baseline.as_ref(), &recent);
+        let expected = Expected::of(reference.as_ref(), is_current);
+        outcomes(&mut again, known, &mut state, &expected, &recent);
         self.finish(
             workspace,
             stored,
@@ -319,20 +315,48 @@ impl Monitors {
     }
 }
 
+/// What the outcomes of a window are held against.
+struct Expected<'a> {
+    label: Option<&'a str>,
+    baseline: Option<&'a Baseline>,
+}
+
+impl<'a> Expected<'a> {
+    /// The expectation of a champion says nothing of the windows of an earlier one.
+    fn of(reference: Option<&'a EndpointReference>, is_current: bool) -> Self {
+        Self {
+            label: reference.and_then(|reference| reference.label.as_deref()),
+            baseline: reference
+                .filter(|_| is_current)
+                .and_then(|reference| reference.baseline.as_ref()),
+        }
+    }
+}
+
 /// Fills in what a window's outcomes say.
 fn outcomes(
     judged: &mut StoredWindow,
     outcomes: Outcomes,
     state: &mut State,
-    baseline: Option<&Baseline>,
+    expected: &Expected<'_>,
     recent: &[StoredWindow],
 ) {
     let window = &mut judged.window;
     window.labelled_rows = outcomes.rows;
     judged.scored = outcomes.scored;
     let is_current = window.model_version.is_some() && window.model_version == state.model_version;
+    window.checks.retain(|check| !labels::is_of_labels(check));
+    window
+        .checks
+        .extend(labels::check(&judged.scored, expected.label));
+    let is_wrong = labels::are_wrong(window);
+    let baseline = expected.baseline;
     if is_current && baseline.is_none() {
-        state.learn_performance(window.from, &judged.scored);
+        if is_wrong {
+            state.forget_performance(window.from);
+        } else {
+            state.learn_performance(window.from, &judged.scored);
+        }
     }
     let learned = if is_current && baseline.is_none() {
         state.baseline()
@@ -348,6 +372,7 @@ fn outcomes(
             recent
                 .iter()
                 .filter(|before| before.window.model_version == window.model_version)
+                .filter(|before| !labels::are_wrong(&before.window))
                 .map(|before| &before.scored),
         )
         .filter(|scored| scored.rows() > 0)
@@ -358,7 +383,7 @@ fn outcomes(
             is_wanted.then_some(scored)
         })
         .collect();
-    let verdict = if judged.scored.rows() > 0 {
+    let verdict = if judged.scored.rows() > 0 && !is_wrong {
         performance::of_stretch(&stretch, baseline)
     } else {
         None

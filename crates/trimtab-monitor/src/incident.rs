@@ -1,13 +1,15 @@
 //! From windows to alerts: one per incident. Pure.
 //!
-//! An incident begins when two of the last three windows say so (a failed check: one is enough), is widened by every
+//! An incident begins when two of the last three windows say so (a failed check of the inputs: one is enough), is widened by every
 //! window that says so again, and ends after a number of quiet windows, or when the endpoint has another champion, since
 //! then another reference counts.
 
 use serde_json::json;
 use trimtab_types::{AlertId, MonitorWindowId, Time};
 
-use crate::{Alert, AlertKind, FeatureDrift, Monitor, MonitorWindow, Severity, WindowCheck};
+use crate::{
+    Alert, AlertKind, FeatureDrift, Monitor, MonitorWindow, Severity, WindowCheck, labels,
+};
 
 /// Of so many windows …
 const LAST: usize = 3;
@@ -40,7 +42,7 @@ impl Change {
 impl AlertKind {
     fn severity(self) -> Severity {
         match self {
-            Self::Checks | Self::Performance => Severity::Error,
+            Self::Checks | Self::Labels | Self::Performance => Severity::Error,
             Self::DataDrift | Self::PredictionDrift => Severity::Warning,
         }
     }
@@ -49,8 +51,8 @@ impl AlertKind {
     pub(crate) fn quiet(self) -> usize {
         match self {
             Self::Checks => 1,
-            // A stretch of performance is seven windows already.
-            Self::Performance => 3,
+            // A stretch of performance is seven windows already, and an outcome is as certain as a window allows.
+            Self::Labels | Self::Performance => 3,
             Self::DataDrift | Self::PredictionDrift => 7,
         }
     }
@@ -63,6 +65,7 @@ impl AlertKind {
     fn is_judged(self, window: &MonitorWindow) -> bool {
         match self {
             Self::Checks => window.rows > 0,
+            Self::Labels => window.performance.is_some(),
             Self::DataDrift => !window.features.is_empty(),
             Self::PredictionDrift => window.prediction.is_some(),
             Self::Performance => window.stretch.is_some(),
@@ -73,12 +76,17 @@ impl AlertKind {
     fn signs(self, window: &MonitorWindow) -> Vec<String> {
         match self {
             Self::Checks => {
-                let mut columns: Vec<String> = failures(window)
+                let mut columns: Vec<String> = self
+                    .failures(window)
                     .map(|check| check.column.clone().unwrap_or_else(|| "*".to_owned()))
                     .collect();
                 columns.dedup();
                 columns
             }
+            Self::Labels => self
+                .failures(window)
+                .filter_map(|check| check.column.clone())
+                .collect(),
             Self::DataDrift => drifted(window).map(|drift| drift.column.clone()).collect(),
             Self::PredictionDrift => window
                 .prediction
@@ -94,6 +102,11 @@ impl AlertKind {
                 }
             }
         }
+    }
+
+    /// The failed checks of a window that are of this kind.
+    fn failures(self, window: &MonitorWindow) -> impl Iterator<Item = &WindowCheck> {
+        failures(window).filter(move |check| labels::is_of_labels(check) == (self == Self::Labels))
     }
 }
 
@@ -244,8 +257,9 @@ fn push(windows: &mut Vec<MonitorWindowId>, id: MonitorWindowId) {
 
 fn cause(kind: AlertKind, window: &MonitorWindow, signs: &[String]) -> String {
     match kind {
-        AlertKind::Checks => {
-            let mut messages: Vec<&str> = failures(window)
+        AlertKind::Checks | AlertKind::Labels => {
+            let mut messages: Vec<&str> = kind
+                .failures(window)
                 .map(|check| check.message.as_str())
                 .collect();
             messages.dedup();
@@ -322,9 +336,9 @@ fn evidence(kind: AlertKind, window: &MonitorWindow) -> serde_json::Value {
         })
     };
     match kind {
-        AlertKind::Checks => json!({
+        AlertKind::Checks | AlertKind::Labels => json!({
             "version": 1, "window": span,
-            "checks": failures(window).take(SHOWN).collect::<Vec<_>>(),
+            "checks": kind.failures(window).take(SHOWN).collect::<Vec<_>>(),
         }),
         AlertKind::DataDrift => json!({
             "version": 1, "window": span,

@@ -15,6 +15,7 @@ mod error;
 mod frame;
 mod incident;
 mod judge;
+mod labels;
 mod model;
 mod performance;
 mod ports;

@@ -216,7 +216,7 @@ pub struct MonitorWindow {
     pub performance: Option<Performance>,
     /// The performance by the other metrics.
     pub other_performance: Vec<Performance>,
-    /// The performance of this window and the six before it together.
+    /// The performance of this window and the six before it together, without those whose outcomes cannot be right.
     pub stretch: Option<Performance>,
     /// Whether that is worse than expected.
     pub is_worse: bool,
@@ -234,6 +234,8 @@ pub struct MonitorWindow {
 pub enum AlertKind {
     /// The data are wrong.
     Checks,
+    /// The outcomes cannot be right.
+    Labels,
     /// Features drifted.
     DataDrift,
     /// Scores drifted.
@@ -244,8 +246,9 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// All kinds, in the order in which they are judged.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Checks,
+        Self::Labels,
         Self::DataDrift,
         Self::PredictionDrift,
         Self::Performance,
@@ -255,6 +258,7 @@ impl AlertKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Checks => "checks",
+            Self::Labels => "labels",
             Self::DataDrift => "data_drift",
             Self::PredictionDrift => "prediction_drift",
             Self::Performance => "performance",

@@ -148,7 +148,7 @@ impl Scored {
             return None;
         }
         if metric == Metric::RocAuc {
-            return self.auc();
+            return self.auc(Z);
         }
         let place = Self::METRICS.iter().position(|known| *known == metric)?;
         let &(sum, squares) = self.losses.get(place)?;
@@ -179,8 +179,11 @@ impl Scored {
     }
 
     /// The area under the ROC curve with DeLong's variance (see [`trimtab_stats::roc_auc_interval`]), scores of one cell
-    /// being tied.
-    fn auc(&self) -> Option<Interval> {
+    /// being tied; `z` standard deviations to either side. `None` for few rows, or labels that are not 0 and 1.
+    pub(crate) fn auc(&self, z: f64) -> Option<Interval> {
+        if !self.is_binary || self.rows < FEWEST_ROWS {
+            return None;
+        }
         let negatives: f64 = self.cells.iter().map(|cell| cell.1 as f64).sum();
         let positives: f64 = self.cells.iter().map(|cell| cell.2 as f64).sum();
         if negatives < 2.0 || positives < 2.0 {
@@ -201,8 +204,8 @@ impl Scored {
         let error = (variance(of_positives, positives) + variance(of_negatives, negatives)).sqrt();
         Some(Interval {
             estimate: auc,
-            low: Z.mul_add(-error, auc).max(0.0),
-            high: Z.mul_add(error, auc).min(1.0),
+            low: z.mul_add(-error, auc).max(0.0),
+            high: z.mul_add(error, auc).min(1.0),
             confidence: CONFIDENCE,
         })
     }
@@ -289,16 +292,16 @@ pub(crate) fn of_stretch(
     Some((stretch, is_worse))
 }
 
-/// Whether the whole interval lies on the bad side of what was expected, by more than the least drop, and the value
-/// outside the expectation's own interval.
+/// Whether the whole interval lies on the bad side of what was expected, interval and all, and the drop is more than the
+/// least.
 fn is_worse(stretch: &Performance, baseline: &Baseline, metric: Metric) -> bool {
     if baseline.metric != metric.as_str() {
         return false;
     }
     if metric.higher_is_better() {
-        stretch.high < baseline.value - LEAST_SHARE && stretch.value < baseline.low
+        stretch.high < baseline.low && stretch.value < baseline.value - LEAST_SHARE
     } else {
-        stretch.low > baseline.value * (1.0 + LEAST_LOSS) && stretch.value > baseline.high
+        stretch.low > baseline.high && stretch.value > baseline.value * (1.0 + LEAST_LOSS)
     }
 }
 

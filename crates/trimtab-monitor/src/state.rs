@@ -65,6 +65,11 @@ impl State {
         }
     }
 
+    /// Forgets the performance of a window whose outcomes turned out to be wrong.
+    pub(crate) fn forget_performance(&mut self, from: Time) {
+        self.first.retain(|(begin, ..)| *begin != from);
+    }
+
     /// What to expect of the champion when nobody said.
     pub(crate) fn baseline(&self) -> Option<Baseline> {
         let first: Vec<(Metric, f64)> = self

@@ -206,8 +206,11 @@ impl Coded for ServingError {
             Self::Infer(error) => error.hint(),
             Self::Db(error) => error.hint(),
             Self::Events(error) => error.hint(),
-            Self::EndpointNotFound(_)
-            | Self::RevisionNotFound { .. }
+            Self::EndpointNotFound(_) => Some(
+                "`trimtab apply` makes the endpoints that trimtab.yaml names; `GET /api/v1/endpoints` lists those of the workspace"
+                    .to_owned(),
+            ),
+            Self::RevisionNotFound { .. }
             | Self::VersionNotServed { .. }
             | Self::NotLoaded { .. }
             | Self::Spec { .. }

@@ -1,4 +1,4 @@
-//! What monitors compare with: the training data of an endpoint's champion.
+//! What monitors compare with: the training data of an endpoint's champion, and what the gate saw of it.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use trimtab_data::Data;
-use trimtab_loop::DATASET_TAG;
+use trimtab_loop::{DATASET_TAG, EXPECTED_TAG};
 use trimtab_monitor::{EndpointReference, PortError, ReferenceSource};
 use trimtab_registry::Registry;
 use trimtab_serving::Serving;
@@ -81,7 +81,11 @@ impl ReferenceSource for ChampionReferences {
             dataset,
             batches: Arc::new(self.data.read(&scope, dataset).await?),
             label: Some(spec.label),
-            baseline: None,
+            baseline: version
+                .tags
+                .iter()
+                .find(|(key, _)| *key == EXPECTED_TAG)
+                .and_then(|(_, expected)| serde_json::from_str(expected).ok()),
             importances: None,
         };
         self.kept

@@ -743,7 +743,7 @@ export interface components {
             from: components["schemas"]["Timestamp"];
             /** @description Its id. */
             id: string;
-            /** @description `checks`, `data_drift`, `prediction_drift` or `performance`. */
+            /** @description `checks`, `labels`, `data_drift`, `prediction_drift` or `performance`. */
             kind: string;
             /** @description The monitor that raised it. */
             monitor: string;

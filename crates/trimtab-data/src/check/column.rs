@@ -273,6 +273,8 @@ pub(super) fn constant(pair: &Pair<'_>, is_ordered: bool) -> Finding {
     }
     let top = reference.values.first().map_or(0, |(_, count)| *count);
     let is_usual = top * 2 > reference.count;
+    // A sensor that hangs does so for hours; a short run is calm weather.
+    let is_long = run * 4 >= window.count;
     finding.failed_rows = run;
     finding.examples = examples(
         window
@@ -284,10 +286,10 @@ pub(super) fn constant(pair: &Pair<'_>, is_ordered: bool) -> Finding {
     let value = finding.examples.first();
     let value = value.map(|value| format!(" at `{value}`"));
     finding.failure = Some((
-        if is_usual {
-            Severity::Warning
-        } else {
+        if is_long && !is_usual {
             Severity::Error
+        } else {
+            Severity::Warning
         },
         format!(
             "`{}` looks stuck{}: the same value {run} times in a row, in the reference at most {} times",

@@ -169,7 +169,7 @@ pub struct Alert {
     pub monitor: String,
     /// The endpoint.
     pub endpoint: String,
-    /// `checks`, `data_drift`, `prediction_drift` or `performance`.
+    /// `checks`, `labels`, `data_drift`, `prediction_drift` or `performance`.
     pub kind: String,
     /// `warning` or `error`.
     pub severity: String,

@@ -6,10 +6,10 @@ use trimtab_registry::{LineageEdge, ModelVersion, NodeRef};
 use trimtab_serving::EndpointSpec;
 use trimtab_types::{RevisionId, RunId, Scope};
 
-use super::{DATASET_TAG, Outcome, PLAN_TAG, Trained, need};
+use super::{DATASET_TAG, EXPECTED_TAG, Outcome, PLAN_TAG, Trained, need};
 use crate::{
-    Arm, Autonomy, Cause, DecisionKind, Loop, LoopError, Plan, PlanState, Rollout, RolloutState,
-    StepName, error::service, evaluation::Evaluation, sql,
+    Arm, Autonomy, Cause, DecisionKind, GateReport, Loop, LoopError, Plan, PlanState, Rollout,
+    RolloutState, StepName, error::service, evaluation::Evaluation, sql,
 };
 
 /// Output of `register`.
@@ -191,6 +191,7 @@ impl Loop {
                 "version {} passes the gate: {}",
                 registered.version, report.reason
             );
+            self.expect_of(scope, &registered, &report).await?;
             self.tell(scope, plan, DecisionKind::GatePassed, text, output.clone())
                 .await?;
             return Ok(Outcome::Done(output));
@@ -224,6 +225,30 @@ impl Loop {
             .await
             .map_err(service("serving", "retire the refused revision"))?;
         Ok(Outcome::Ends(PlanState::Refused, output))
+    }
+
+    /// Writes down, on the version, what its monitor is to expect of it.
+    async fn expect_of(
+        &self,
+        scope: &Scope,
+        registered: &Registered,
+        report: &GateReport,
+    ) -> Result<(), LoopError> {
+        let Some(expected) = &report.expected else {
+            return Ok(());
+        };
+        let value = serde_json::to_string(expected).unwrap_or_default();
+        let registry = &self.0.services.registry;
+        registry
+            .set_version_tag(
+                scope,
+                &registered.model,
+                registered.version,
+                EXPECTED_TAG,
+                &value,
+            )
+            .await
+            .map_err(service("registry", "write down the expected performance"))
     }
 
     pub(super) async fn open_rollout(

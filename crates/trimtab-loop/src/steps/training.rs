@@ -87,6 +87,19 @@ impl Loop {
                 .get(scope, id)
                 .await
                 .map_err(service("data", attempt))?;
+            if let Some(frozen) = plan.output::<Frozen>(StepName::Freeze)
+                && let Some(to) = version.to
+                && to > frozen.evaluation_from
+            {
+                // Who is judged on rows that it was trained on always wins.
+                return Err(LoopError::Invalid {
+                    field: format!("dataset version {id}"),
+                    problem: format!(
+                        "its rows reach to {to}, into the evaluation window, which begins at {}; give one that ends before",
+                        frozen.evaluation_from
+                    ),
+                });
+            }
             return Ok(Outcome::Done(trained(&version)));
         }
         let Some(frozen) = plan.output::<Frozen>(StepName::Freeze) else {

@@ -132,7 +132,7 @@ fn changes(
         .into_iter()
         .flat_map(|kind| {
             let standing = open.iter().find(|alert| alert.kind == kind);
-            let is_of_data = kind == AlertKind::Checks;
+            let is_of_data = matches!(kind, AlertKind::Checks | AlertKind::Labels);
             if let (Some(alert), Some(champion), true, false) =
                 (standing, state.model_version, is_new_champion, is_of_data)
             {

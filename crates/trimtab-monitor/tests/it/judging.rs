@@ -105,7 +105,7 @@ async fn quiet_days_raise_nothing_and_outcomes_are_joined_when_they_come() {
                 400
             );
         }
-        assert_eq!(whole.checks.len(), 1);
+        assert_eq!(whole.checks.len(), 2);
         assert!(serde_json::to_string(&whole).unwrap().len() < 20_000);
         // Nothing is due: nothing happens.
         assert!(house.judge(day(6)).await.is_empty());
@@ -196,6 +196,50 @@ async fn a_failed_check_alerts_at_once_and_is_not_drift() {
             .find(|drift| drift.column == "x")
             .unwrap();
         assert!(drift.suppressed && !drift.drifted && drift.value > drift.threshold);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flipped_outcomes_are_told_apart_from_a_champion_that_got_worse() {
+    // From the first days of a champion on: what the gate saw of it, or chance, says that they are wrong.
+    for stated in [Some(baseline(0.74)), None] {
+        for house in House::all(stated.clone()).await {
+            watch(&house).await;
+            for i in 0..20 {
+                let mut served = rows(i, 400, 0.0, 1.0);
+                if (1..8).contains(&i) {
+                    for label in &mut served.labels {
+                        *label = 1.0 - *label;
+                    }
+                }
+                house.serve(&served, 1, true).await;
+            }
+            house.judge(day(20)).await;
+            let raised = alerts(&house).await;
+            assert_eq!(raised.len(), 1, "{raised:#?}");
+            let alert = &raised[0];
+            assert_eq!(
+                (alert.kind, alert.from, alert.to),
+                (AlertKind::Labels, day(1), day(8))
+            );
+            assert!(
+                alert.cause.starts_with("`late` cannot be right"),
+                "{}",
+                alert.cause
+            );
+            assert!(
+                alert.opened_at <= day(5) && alert.closed_at.is_some(),
+                "{alert:#?}"
+            );
+            let all = windows(&house).await;
+            let wrong: Vec<_> = all
+                .iter()
+                .filter(|window| window.verdict == Verdict::Failed)
+                .map(|window| window.from)
+                .collect();
+            assert_eq!(wrong, (1..8).map(day).collect::<Vec<_>>());
+            assert!(all.iter().all(|window| !window.is_worse));
+        }
     }
 }
 
