@@ -8,6 +8,7 @@
 mod db;
 mod dialect;
 mod error;
+mod foreign;
 mod lease;
 mod migrate;
 mod outbox;
@@ -21,6 +22,7 @@ mod value;
 pub use db::{Db, Lane};
 pub use dialect::Dialect;
 pub use error::DbError;
+pub use foreign::ForeignDb;
 pub use lease::Lease;
 pub use migrate::Migration;
 pub use outbox::{Message, OutboxEvent};

@@ -71,6 +71,11 @@ impl Postgres {
         Ok(Self { pool })
     }
 
+    /// The connections.
+    pub(crate) fn pool(&self) -> Pool {
+        self.pool.clone()
+    }
+
     /// Runs a closure in a transaction of its own; commits when it answers `Ok`.
     pub(crate) async fn run<T, E>(
         &self,
@@ -163,7 +168,7 @@ impl PgConnection {
     }
 }
 
-fn read_row(sql: &str, row: &tokio_postgres::Row) -> Result<Row, DbError> {
+pub(crate) fn read_row(sql: &str, row: &tokio_postgres::Row) -> Result<Row, DbError> {
     let values = (0..row.len())
         .map(|column| {
             let value = match *row.columns()[column].type_() {

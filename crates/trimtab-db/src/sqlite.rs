@@ -332,10 +332,24 @@ pub(crate) fn query(
     sql: &str,
     params: &[Value],
 ) -> Result<Vec<Row>, rusqlite::Error> {
+    let mut answer = Vec::new();
+    each(connection, sql, params, |row| {
+        answer.push(row);
+        true
+    })?;
+    Ok(answer)
+}
+
+/// Hands each row of a query to `take`, until that says to stop.
+pub(crate) fn each(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value],
+    mut take: impl FnMut(Row) -> bool,
+) -> Result<(), rusqlite::Error> {
     let mut statement = connection.prepare_cached(sql)?;
     let columns = statement.column_count();
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-    let mut answer = Vec::new();
     while let Some(row) = rows.next()? {
         let values = (0..columns)
             .map(|column| {
@@ -348,9 +362,11 @@ pub(crate) fn query(
                 })
             })
             .collect::<Result<_, rusqlite::Error>>()?;
-        answer.push(Row(values));
+        if !take(Row(values)) {
+            break;
+        }
     }
-    Ok(answer)
+    Ok(())
 }
 
 impl rusqlite::ToSql for Value {
