@@ -1,8 +1,11 @@
 //! The verbs of access.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use trimtab_db::{Db, DbError, Lane};
@@ -33,8 +36,8 @@ struct Shared {
     mode: AccessMode,
     has_tokens: AtomicBool,
     cache: Cache,
-    /// Opens every workspace for the stages that this process starts; it dies with the process.
-    own: TokenText,
+    /// For the stages that this process starts, one in each workspace; they die with the process.
+    own: Mutex<HashMap<WorkspaceId, TokenText>>,
 }
 
 impl Access {
@@ -52,7 +55,7 @@ impl Access {
             mode,
             has_tokens: AtomicBool::new(has_tokens),
             cache: Cache::default(),
-            own: TokenText::new(TokenId::new()),
+            own: Mutex::default(),
         })))
     }
 
@@ -66,34 +69,37 @@ impl Access {
         self.0.has_tokens.load(Ordering::Acquire)
     }
 
-    /// The token of the work that this process starts itself (training stages talk to this server): an editor in
-    /// the workspace that the call names, never stored, worthless when the process has ended.
-    pub fn own_token(&self) -> String {
-        self.0.own.reveal()
+    /// The token of the work that this process starts itself in a workspace (training stages talk to this server): an
+    /// editor there and nowhere else, never stored, worthless when the process has ended.
+    pub fn own_token(&self, workspace: &WorkspaceId) -> String {
+        self.own()
+            .entry(workspace.clone())
+            .or_insert_with(|| TokenText::new(TokenId::new()))
+            .reveal()
+    }
+
+    fn own(&self) -> MutexGuard<'_, HashMap<WorkspaceId, TokenText>> {
+        self.0.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who calls, in which workspace.
     pub async fn authenticate(&self, credentials: &Credentials) -> Result<Scope, AccessError> {
         match &credentials.token {
-            Some(text) if self.wants_token() && self.is_own(text.reveal()) => {
-                let mut scope = self.local(credentials.workspace.as_deref()).await?;
-                scope.principal = Principal {
+            Some(text) if let Some(workspace) = self.own_workspace(text.reveal()) => {
+                let principal = Principal {
                     name: "loop".into(),
                     role: Role::Editor,
                 };
-                Ok(scope)
+                bound(
+                    Scope {
+                        workspace,
+                        principal,
+                    },
+                    credentials,
+                )
             }
             Some(text) if self.wants_token() => {
-                let token = self.verify(text.reveal()).await?;
-                match &credentials.workspace {
-                    Some(asked) if asked != token.workspace.as_str() => {
-                        Err(AccessError::OtherWorkspace {
-                            token: token.workspace.to_string(),
-                            asked: asked.clone(),
-                        })
-                    }
-                    Some(_) | None => Ok(token.scope()),
-                }
+                bound(self.verify(text.reveal()).await?.scope(), credentials)
             }
             None if self.wants_token() => Err(AccessError::Missing),
             // Nobody is asked; a client that carries another server's credentials is not turned away.
@@ -124,10 +130,11 @@ impl Access {
         }
     }
 
-    fn is_own(&self, text: &str) -> bool {
-        let own = &self.0.own;
-        text.parse::<TokenText>()
-            .is_ok_and(|given| given.id == own.id && is_equal(&given.hash(), &own.hash()))
+    fn own_workspace(&self, text: &str) -> Option<WorkspaceId> {
+        let given = text.parse::<TokenText>().ok()?;
+        let own = self.own();
+        let (workspace, own) = own.iter().find(|(_, own)| own.id == given.id)?;
+        is_equal(&given.hash(), &own.hash()).then(|| workspace.clone())
     }
 
     async fn verify(&self, text: &str) -> Result<Token, AccessError> {
@@ -270,6 +277,17 @@ impl Access {
             .db
             .read(move |tx| sql::audit(tx, &workspace, before, limit.clamp(1, 1_000)))
             .await?)
+    }
+}
+
+/// A token is of one workspace; a call that names another is refused.
+fn bound(scope: Scope, credentials: &Credentials) -> Result<Scope, AccessError> {
+    match &credentials.workspace {
+        Some(asked) if asked != scope.workspace.as_str() => Err(AccessError::OtherWorkspace {
+            token: scope.workspace.to_string(),
+            asked: asked.clone(),
+        }),
+        Some(_) | None => Ok(scope),
     }
 }
 

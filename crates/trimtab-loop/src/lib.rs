@@ -19,6 +19,7 @@ mod service;
 mod sql;
 mod steps;
 mod tick;
+mod trainings;
 mod trigger;
 
 pub use decision::{Decision, DecisionKind};
@@ -34,4 +35,5 @@ pub use rollout::{
 pub use service::{Loop, LoopServices};
 pub use sql::MIGRATIONS;
 pub use steps::{DATASET_TAG, EXPECTED_TAG, PLAN_TAG};
+pub use trainings::TrainingEnv;
 pub use trigger::{Admission, Cause, TriggerHistory, TriggerSpec, admit, has_new_data};

@@ -162,6 +162,9 @@ pub struct PlanGiven {
     pub version: Option<i64>,
     /// Enter the rollout at the canary's first step, without gate and shadow.
     pub skip_gate: bool,
+    /// It is sent because a person moved the alias that the endpoint follows.
+    #[serde(default)]
+    pub follows_alias: bool,
 }
 
 impl Plan {

@@ -18,8 +18,8 @@ use trimtab_types::{Clock, DatasetVersionId, Name, PlanId, RolloutId, Scope, Tim
 
 use crate::{
     Cause, Decision, DecisionKind, LoopError, Plan, PlanGiven, PlanState, Rollout, RolloutPolicy,
-    RolloutState, StepKind, StepName, TriggerHistory, TriggerSpec, error::service, sql,
-    steps::Trained,
+    RolloutState, StepKind, StepName, TrainingEnv, TriggerHistory, TriggerSpec, error::service,
+    sql, steps::Trained, trainings::Trainings,
 };
 
 /// The file, in the loop's folder, that names the lease's holder.
@@ -55,8 +55,9 @@ pub(crate) struct Inner {
     pub(crate) services: LoopServices,
     /// Where training inputs are put before they are checked out.
     pub(crate) inputs: PathBuf,
-    /// Environment of every training stage: how it reaches this server.
-    pub(crate) training_env: RwLock<Vec<(String, String)>>,
+    /// Environment of training stages.
+    pub(crate) training_env: RwLock<Arc<dyn TrainingEnv>>,
+    pub(crate) trainings: Trainings,
     /// The controller's lease while this process holds it.
     pub(crate) lease: RwLock<Option<Lease>>,
     /// Who this process is to the lease.
@@ -77,7 +78,8 @@ impl Loop {
             clock,
             services,
             inputs,
-            training_env: RwLock::default(),
+            training_env: RwLock::new(Arc::new(Vec::new())),
+            trainings: Trainings::default(),
             lease: RwLock::default(),
             holder,
             ticking: tokio::sync::Mutex::default(),
@@ -86,8 +88,8 @@ impl Loop {
     }
 
     /// Sets the environment of training stages, such as `MLFLOW_TRACKING_URI`, once the address is known.
-    pub async fn set_training_env(&self, env: Vec<(String, String)>) {
-        *self.0.training_env.write().await = env;
+    pub async fn set_training_env(&self, env: impl TrainingEnv + 'static) {
+        *self.0.training_env.write().await = Arc::new(env);
     }
 
     /// Replaces the triggers and rollout policies of a project. Another project's trigger of the same name is a
@@ -258,6 +260,9 @@ impl Loop {
                         endpoint: plan.endpoint.to_string(),
                         plan: open.id.to_string(),
                     });
+                }
+                if let (true, Some(version)) = (plan.given.follows_alias, plan.given.version) {
+                    sql::put_followed(tx, &workspace, &plan.endpoint, version)?;
                 }
                 sql::put_plan(tx, &workspace, &plan)?;
                 sql::add_decision(tx, &workspace, &decision)?;

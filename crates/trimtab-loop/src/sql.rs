@@ -29,6 +29,10 @@ CREATE INDEX decision_by_object ON decision (workspace_id, object_kind, object_i
 CREATE TABLE loop_clock (id BIGINT PRIMARY KEY, reached BIGINT NOT NULL);
 CREATE TABLE loop_seen_alert (workspace_id TEXT NOT NULL, alert_id TEXT NOT NULL, PRIMARY KEY (workspace_id, alert_id));
 ",
+}, Migration {
+    service: "loop",
+    number: 2,
+    sql: "CREATE TABLE followed_alias (workspace_id TEXT NOT NULL, endpoint TEXT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (workspace_id, endpoint))",
 }];
 
 /// The version of the documents that this program writes.
@@ -222,29 +226,32 @@ pub(crate) fn open_plan_of(
     .transpose()
 }
 
-/// Whether the endpoint's newest plans hold one that was to send, or has trained, this version.
-pub(crate) fn has_plan_for(
+/// The version at which an endpoint's alias was when it was last followed, or found at the champion.
+pub(crate) fn followed(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    endpoint: &Name,
+) -> Result<Option<i64>, DbError> {
+    tx.query_opt(
+        "SELECT version FROM followed_alias WHERE workspace_id = ?1 AND endpoint = ?2",
+        params![workspace, endpoint],
+    )?
+    .map(|row| row.get(0))
+    .transpose()
+}
+
+pub(crate) fn put_followed(
     tx: &mut Tx<'_>,
     workspace: &WorkspaceId,
     endpoint: &Name,
     version: i64,
-) -> Result<bool, DbError> {
-    let rows = tx.query(
-        "SELECT doc FROM plan WHERE workspace_id = ?1 AND endpoint = ?2 ORDER BY created_at DESC, id DESC LIMIT 100",
-        params![workspace, endpoint],
+) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO followed_alias (workspace_id, endpoint, version) VALUES (?1, ?2, ?3)
+         ON CONFLICT (workspace_id, endpoint) DO UPDATE SET version = excluded.version",
+        params![workspace, endpoint, version],
     )?;
-    for row in rows {
-        let plan: Plan = decode(&row, 0)?;
-        let register = plan
-            .steps
-            .iter()
-            .find(|step| step.name == crate::StepName::Register);
-        let registered = register.and_then(|step| step.output["version"].as_i64());
-        if plan.given.version == Some(version) || registered == Some(version) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(())
 }
 
 /// The newest plans of a trigger: (state, start).

@@ -37,7 +37,8 @@ pub(crate) struct Trained {
 }
 
 /// What a step came to.
-enum Outcome {
+#[derive(Debug)]
+pub(crate) enum Outcome {
     /// Done, with its output.
     Done(serde_json::Value),
     /// Not yet; look again at the next tick.
@@ -55,7 +56,8 @@ impl Loop {
                 .steps
                 .iter()
                 .any(|step| step.name == name && step.state == StepState::Running);
-            if !is_begun || name == StepName::Train {
+            let is_under_way = self.0.trainings.is_under_way(plan.id);
+            if !is_begun || (name == StepName::Train && !is_under_way) {
                 plan.begin(name, self.0.clock.now());
                 self.keep(scope, plan).await?;
             }
@@ -112,7 +114,7 @@ impl Loop {
         match step {
             StepName::Freeze => self.freeze(scope, plan, &spec).await,
             StepName::Dataset => self.dataset(scope, plan, &spec).await,
-            StepName::Train => self.train(scope, plan).await,
+            StepName::Train => self.training(scope, plan).await,
             StepName::Register => self.register(scope, plan, &spec).await,
             StepName::Gate => self.gate(scope, plan, &spec).await,
             StepName::Rollout => self.open_rollout(scope, plan, &spec).await,

@@ -26,6 +26,7 @@ const STRIDE: Duration = Duration::from_days(1);
 impl Loop {
     /// Ticks until the process shuts down.
     pub async fn run(self, tasks: Tasks) {
+        self.0.trainings.run_beside(&tasks);
         let mut changes = self.0.db.outbox_changes();
         while !tasks.is_cancelled() {
             if let Err(error) = self.tick().await {
@@ -37,6 +38,7 @@ impl Loop {
             tokio::select! {
                 () = tasks.cancelled() => break,
                 () = tokio::time::sleep(TICK) => {}
+                () = self.0.trainings.ended() => {}
                 changed = changes.changed() => {
                     if changed.is_err() {
                         break;
@@ -192,15 +194,19 @@ impl Loop {
             .db
             .read(move |tx| Ok::<_, LoopError>(sql::open_plans(tx, &workspace)?))
             .await?;
+        // One endpoint's trouble does not keep another's rollout from its guardrails.
+        let mut first_failure = None;
         for mut plan in open {
-            self.carry_on(scope, &mut plan).await?;
+            if let Err(error) = self.carry_on(scope, &mut plan).await {
+                first_failure.get_or_insert(error);
+            }
         }
-        Ok(())
+        first_failure.map_or(Ok(()), Err)
     }
 
     /// A person who moves the alias that an endpoint follows asks for a rollout of that version. The controller's own
-    /// moves ask for nothing: they leave the alias at the champion. A version is asked for once; `trimtab rollout
-    /// start` sends it again.
+    /// moves ask for nothing: they leave the alias at the champion. A move is followed once, whatever comes of it;
+    /// `trimtab rollout start` sends the version again.
     async fn follow_aliases(&self, scope: &Scope) -> Result<(), LoopError> {
         let services = &self.0.services;
         let attempt = "follow the endpoints' aliases";
@@ -222,21 +228,29 @@ impl Loop {
                 Ok(None) | Err(_) => continue,
             };
             let champion = self.champion(scope, &spec).await?;
-            if champion.is_some_and(|arm| arm.version == version) {
-                continue;
-            }
-            let (workspace, name) = (workspace.clone(), spec.name.clone());
-            let is_settled = self
+            let is_champion = champion.is_some_and(|arm| arm.version == version);
+            let (of, name) = (workspace.clone(), spec.name.clone());
+            let (is_busy, followed) = self
                 .0
                 .db
                 .read(move |tx| {
-                    let is_busy = sql::open_plan_of(tx, &workspace, &name)?.is_some();
-                    Ok::<_, LoopError>(
-                        is_busy || sql::has_plan_for(tx, &workspace, &name, version)?,
-                    )
+                    let is_busy = sql::open_plan_of(tx, &of, &name)?.is_some();
+                    Ok::<_, LoopError>((is_busy, sql::followed(tx, &of, &name)?))
                 })
                 .await?;
-            if is_settled {
+            if followed == Some(version) {
+                continue;
+            }
+            if is_champion {
+                // Where the alias stands now, so that a move away from here and back is seen.
+                let name = spec.name.clone();
+                self.store(scope, move |tx, workspace| {
+                    sql::put_followed(tx, workspace, &name, version)
+                })
+                .await?;
+                continue;
+            }
+            if is_busy {
                 continue;
             }
             let cause = Cause::Person {
@@ -244,6 +258,7 @@ impl Loop {
             };
             let given = PlanGiven {
                 version: Some(version),
+                follows_alias: true,
                 ..PlanGiven::default()
             };
             self.write_plan(scope, None, spec.name, cause, given)

@@ -17,14 +17,14 @@ use trimtab_edge_api::{Api, ProcessInfo, Services};
 use trimtab_events::EventLog;
 use trimtab_exec::LocalExecutor;
 use trimtab_infer::OnnxEngines;
-use trimtab_loop::{Loop, LoopServices};
+use trimtab_loop::{Loop, LoopServices, TrainingEnv};
 use trimtab_monitor::Monitors;
 use trimtab_pipeline::{PipelineDirs, Pipelines};
 use trimtab_registry::Registry;
 use trimtab_serving::Serving;
 use trimtab_telemetry::{Metrics, Tasks};
 use trimtab_tracking::Tracking;
-use trimtab_types::{Clock, Time};
+use trimtab_types::{Clock, Time, WorkspaceId};
 use trimtab_wiring::{ChampionReferences, DatasetChecks, RegistryModels};
 
 use crate::{
@@ -146,7 +146,7 @@ pub(crate) async fn start(config: ServerConfig) -> anyhow::Result<Running> {
     let services = build(&config, &folder, db, clock, access, metrics, &tasks).await?;
     services
         .controller
-        .set_training_env(training_env(&config, &url, &services.access))
+        .set_training_env(StageEnv::of(&config, &url, &services.access))
         .await;
     for restored in services
         .serving
@@ -376,21 +376,43 @@ fn edges(shell: Shell, services: &Services, process: ProcessInfo) -> Shell {
 }
 
 /// How training stages reach this server, and which Python they find first.
-fn training_env(config: &ServerConfig, url: &str, access: &Access) -> Vec<(String, String)> {
-    let mut env = vec![
-        ("MLFLOW_TRACKING_URI".to_owned(), url.to_owned()),
-        ("MLFLOW_TRACKING_TOKEN".to_owned(), access.own_token()),
-        ("MLFLOW_DISABLE_TELEMETRY".to_owned(), "true".to_owned()),
-    ];
-    let python = config.python.as_ref().and_then(|python| {
-        let python = std::path::absolute(python).ok()?;
-        python.parent().map(Path::to_owned)
-    });
-    if let Some(folder) = python {
-        let old = std::env::var("PATH").unwrap_or_default();
-        env.push(("PATH".to_owned(), format!("{}:{old}", folder.display())));
+#[derive(Debug)]
+struct StageEnv {
+    access: Access,
+    shared: Vec<(String, String)>,
+}
+
+impl StageEnv {
+    fn of(config: &ServerConfig, url: &str, access: &Access) -> Self {
+        let mut shared = vec![
+            ("MLFLOW_TRACKING_URI".to_owned(), url.to_owned()),
+            ("MLFLOW_DISABLE_TELEMETRY".to_owned(), "true".to_owned()),
+        ];
+        let python = config.python.as_ref().and_then(|python| {
+            let python = std::path::absolute(python).ok()?;
+            python.parent().map(Path::to_owned)
+        });
+        if let Some(folder) = python {
+            let old = std::env::var("PATH").unwrap_or_default();
+            shared.push(("PATH".to_owned(), format!("{}:{old}", folder.display())));
+        }
+        Self {
+            access: access.clone(),
+            shared,
+        }
     }
-    env
+}
+
+impl TrainingEnv for StageEnv {
+    fn of(&self, workspace: &WorkspaceId) -> Vec<(String, String)> {
+        let mut env = self.shared.clone();
+        // The token says which workspace it is for; the stage cannot reach another.
+        env.push((
+            "MLFLOW_TRACKING_TOKEN".to_owned(),
+            self.access.own_token(workspace),
+        ));
+        env
+    }
 }
 
 #[cfg(test)]

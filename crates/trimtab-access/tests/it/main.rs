@@ -192,18 +192,29 @@ async fn roles_decide_and_the_trail_is_kept() {
 }
 
 #[tokio::test]
-async fn the_process_own_token_edits_and_does_no_more() {
+async fn the_process_own_token_edits_in_its_workspace_and_does_no_more() {
     for access in each(AccessMode::Tokens).await {
         access
             .create_token(&Scope::local(), new("a", Role::Admin))
             .await
             .unwrap();
         let scope = access
-            .authenticate(&with_token(&access.own_token()))
+            .authenticate(&with_token(&access.own_token(&Scope::local().workspace)))
             .await
             .unwrap();
         assert_eq!(scope.principal.name.as_ref(), "loop");
         assert_eq!(scope.principal.role, Role::Editor);
+        // A stage of another workspace is there and cannot come here, whatever it asks for.
+        let other = WorkspaceId::new("b").unwrap();
+        let mut credentials = with_token(&access.own_token(&other));
+        let there = access.authenticate(&credentials).await.unwrap();
+        assert_eq!(there.workspace, other);
+        credentials.workspace = Some(Scope::local().workspace.to_string());
+        let refused = access.authenticate(&credentials).await.unwrap_err();
+        assert!(
+            matches!(refused, AccessError::OtherWorkspace { .. }),
+            "{refused}"
+        );
         assert_eq!(access.tokens(&Scope::local()).await.unwrap().len(), 1);
     }
 }

@@ -261,9 +261,14 @@ impl Loop {
         let policy = self.policy(scope, &plan.endpoint).await?;
         let champion = self.champion(scope, spec).await?;
         let is_by_hand = matches!(plan.cause, Cause::Person { .. });
-        if policy.autonomy != Autonomy::Act && !is_by_hand {
+        let is_allowed = policy.autonomy == Autonomy::Act && spec.pin.is_none();
+        if !is_allowed && !is_by_hand {
+            let pinned = match spec.pin {
+                Some(pin) => format!(", and the endpoint is pinned to version {pin}"),
+                None => String::new(),
+            };
             let text = format!(
-                "version {} passed the gate; start it with `trimtab rollout start {} --version {}`",
+                "version {} passed the gate{pinned}; start it with `trimtab rollout start {} --version {}`",
                 registered.version, plan.endpoint, registered.version
             );
             self.tell(scope, plan, DecisionKind::Recommended, text, json!({}))

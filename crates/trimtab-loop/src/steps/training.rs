@@ -166,7 +166,7 @@ impl Loop {
     }
 
     /// Runs the trigger's stages in a worktree of the project's recorded commit.
-    pub(super) async fn train(&self, scope: &Scope, plan: &Plan) -> Result<Outcome, LoopError> {
+    pub(crate) async fn train(&self, scope: &Scope, plan: &Plan) -> Result<Outcome, LoopError> {
         let services = &self.0.services;
         let trigger = self.trigger_of(scope, plan).await?;
         let Trained {
@@ -201,7 +201,7 @@ impl Loop {
             )
             .await
             .map_err(service("tracking", attempt))?;
-        let mut env = self.0.training_env.read().await.clone();
+        let mut env = self.0.training_env.read().await.of(&scope.workspace);
         env.push(("MLFLOW_RUN_ID".to_owned(), run.to_string()));
         env.push((
             "TRIMTAB_EXECUTION_ID".to_owned(),

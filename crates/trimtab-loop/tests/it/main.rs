@@ -10,5 +10,6 @@ mod lease;
 mod plans;
 mod rollouts;
 mod stores;
+mod trainings;
 mod triggers;
 mod world;

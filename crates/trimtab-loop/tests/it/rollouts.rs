@@ -92,3 +92,32 @@ async fn a_version_that_is_not_there_or_is_the_champion_is_refused() {
         assert_eq!(world.champion().await, Some(1));
     }
 }
+
+#[tokio::test]
+async fn a_move_of_the_alias_is_followed_once_and_again_when_it_comes_back() {
+    for world in World::all().await {
+        world.with_champion().await;
+        world.register(NEW, None).await;
+        let registry = &world.services.registry;
+        let move_to = async |version| {
+            registry
+                .set_alias(&world.scope, "curve", "champion", version)
+                .await
+                .unwrap();
+            world.controller.tick().await.unwrap();
+            world.controller.tick().await.unwrap();
+            world.plans().await.len()
+        };
+        assert_eq!(move_to(2).await, 2);
+        let plan = &world.plans().await[0];
+        assert_eq!(
+            (plan.given.version, plan.state),
+            (Some(2), PlanState::Refused),
+            "no row has an outcome: {plan:#?}"
+        );
+        // Back at the champion, nothing is asked for; away from it again, it is a new wish.
+        assert_eq!(move_to(1).await, 2);
+        assert_eq!(move_to(2).await, 3);
+        assert_eq!(world.champion().await, Some(1));
+    }
+}

@@ -220,3 +220,37 @@ async fn a_policy_that_cannot_be_is_refused_by_the_name_of_its_field() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_pinned_endpoint_is_told_of_a_better_version_and_keeps_its_own() {
+    for world in World::all().await {
+        let dataset = world.with_champion().await;
+        world.monitor(&dataset).await;
+        world
+            .apply(trigger(Some("curve")), policy(Autonomy::Observe))
+            .await;
+        for number in 0..12 {
+            world.live(&rows(number, NEW, true)).await;
+            world.controller.advance(day(number) + DAY).await.unwrap();
+        }
+        let serving = &world.services.serving;
+        let mut spec = serving
+            .endpoint(&world.scope, &name("curve"))
+            .await
+            .unwrap()
+            .spec;
+        spec.pin = Some(1);
+        serving
+            .apply(&world.scope, "curve", vec![spec])
+            .await
+            .unwrap();
+        world
+            .apply(trigger(Some("curve")), policy(Autonomy::Act))
+            .await;
+        world.training(NEW, world.controller.tick()).await.unwrap();
+        assert_eq!(world.plans().await[0].state, PlanState::Recommended);
+        let told = world.told_of("recommended").await;
+        assert!(told[0].contains("pinned to version 1"), "{told:?}");
+        assert_eq!(world.champion().await, Some(1));
+    }
+}
