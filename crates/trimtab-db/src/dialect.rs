@@ -18,6 +18,18 @@ impl Dialect {
         }
     }
 
+    /// The statement of a migration without the mark of its database, or `None` when it is the other database's.
+    pub(crate) fn own(self, sql: &str) -> Option<&str> {
+        let (ours, other) = match self {
+            Self::Sqlite => ("sqlite: ", "postgres: "),
+            Self::Postgres => ("postgres: ", "sqlite: "),
+        };
+        if sql.starts_with(other) {
+            return None;
+        }
+        Some(sql.strip_prefix(ours).unwrap_or(sql))
+    }
+
     /// Turns a migration's portable types into the database's: `TEXT`, `BIGINT`, `DOUBLE PRECISION`, `BYTEA`,
     /// and `SERIAL_KEY` for a primary key that the database counts up. A table that ends in `CLUSTERED` is kept in the
     /// order of its primary key where the database can do that.
@@ -72,6 +84,9 @@ mod tests {
             Dialect::Postgres.schema(clustered),
             "CREATE TABLE t (a BIGINT PRIMARY KEY)"
         );
+        assert_eq!(Dialect::Sqlite.own("sqlite: DROP"), Some("DROP"));
+        assert_eq!(Dialect::Postgres.own("sqlite: DROP"), None);
+        assert_eq!(Dialect::Postgres.own("DROP"), Some("DROP"));
         assert_eq!(
             Dialect::Postgres.statement("SELECT ?1, ?2"),
             "SELECT $1, $2"

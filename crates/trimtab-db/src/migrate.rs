@@ -2,7 +2,8 @@
 
 use crate::{DbError, Tx, params};
 
-/// One step of a service's schema, in portable types (see [`crate::Dialect`]): statements end with `;\n`.
+/// One step of a service's schema, in portable types (see [`crate::Dialect`]): statements end with `;\n`. One that
+/// begins with `sqlite: ` or `postgres: ` is only for that database (a constraint can be dropped only there, say).
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
     /// The crate that owns the tables, without `trimtab-`.

@@ -97,6 +97,9 @@ impl<'c> Tx<'c> {
             .map(str::trim)
             .filter(|text| !text.is_empty())
         {
+            let Some(statement) = dialect.own(statement) else {
+                continue;
+            };
             let statement = dialect.schema(statement.trim_end_matches(';'));
             match self.inner {
                 Inner::Sqlite(connection) => connection

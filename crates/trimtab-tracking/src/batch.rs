@@ -34,7 +34,7 @@ impl Tracking {
                 batch
                     .tags
                     .iter()
-                    .try_for_each(|tag| runs::set_tag(tx, run.key, tag))
+                    .try_for_each(|tag| runs::set_tag(tx, run, tag))
             })
             .await
     }
@@ -79,7 +79,7 @@ impl Tracking {
     }
 }
 
-fn log_params(
+pub(crate) fn log_params(
     tx: &mut Tx<'_>,
     id: RunId,
     run: RunRow,
@@ -89,8 +89,8 @@ fn log_params(
         params.iter().map(|(key, value)| (key, value)).collect();
     for (key, value) in sorted {
         let inserted = tx.execute(
-            "INSERT INTO param (run, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (run, key) DO NOTHING",
-            params![run.key, key, value],
+            "INSERT INTO param (run, key, value, experiment, start_neg) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (run, key) DO NOTHING",
+            params![run.key, key, value, run.experiment, run.start_neg],
         )?;
         if inserted == 1 {
             continue;
@@ -148,7 +148,11 @@ fn rank(point: &MetricPoint) -> (i64, i64, i64, f64) {
     (point.step, point.timestamp_ms, class, value)
 }
 
-fn log_metrics(tx: &mut Tx<'_>, run: RunRow, points: &[MetricPoint]) -> Result<(), TrackingError> {
+pub(crate) fn log_metrics(
+    tx: &mut Tx<'_>,
+    run: RunRow,
+    points: &[MetricPoint],
+) -> Result<(), TrackingError> {
     if points.is_empty() {
         return Ok(());
     }
@@ -198,10 +202,10 @@ fn log_metrics(tx: &mut Tx<'_>, run: RunRow, points: &[MetricPoint]) -> Result<(
     }
     for (key, (step, at_ms, class, value)) in latest {
         tx.execute(
-            "INSERT INTO latest_metric (run, key, step, at_ms, class, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO latest_metric (run, key, step, at_ms, class, value, start_neg) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (run, key) DO UPDATE SET step = excluded.step, at_ms = excluded.at_ms, class = excluded.class, value = excluded.value
              WHERE (excluded.step, excluded.at_ms, excluded.class, excluded.value) > (latest_metric.step, latest_metric.at_ms, latest_metric.class, latest_metric.value)",
-            params![run.key, key, step, at_ms, class, value],
+            params![run.key, key, step, at_ms, class, value, run.start_neg],
         )?;
     }
     Ok(())

@@ -36,15 +36,9 @@ impl Tracking {
         let (scope, now) = (scope.clone(), self.now());
         self.db()
             .write(Lane::Control, move |tx| {
-                if let Some(known) = by_name(tx, &scope.workspace, &create.name)? {
-                    let state = match known.lifecycle {
-                        Lifecycle::Active => "",
-                        Lifecycle::Deleted => {
-                            " It is in the deleted state: restore it, or choose another name."
-                        }
-                    };
+                if by_name(tx, &scope.workspace, &create.name)?.is_some() {
                     return Err(TrackingError::AlreadyExists {
-                        message: format!("Experiment(name={}) already exists.{state}", create.name),
+                        message: format!("Experiment(name={}) already exists.", create.name),
                     });
                 }
                 insert(tx, &scope, &create, now)
@@ -63,7 +57,7 @@ impl Tracking {
         self.db().read(move |tx| by_id(tx, &workspace, id)).await
     }
 
-    /// The experiment of that name.
+    /// The active experiment of that name; deleted ones, which may share it, are found by id or by a search.
     pub async fn get_experiment_by_name(
         &self,
         scope: &Scope,
@@ -115,7 +109,7 @@ impl Tracking {
             .await
     }
 
-    /// Deletes an experiment with its runs; it keeps its name and can be restored.
+    /// Deletes an experiment with its runs; its name is free at once, and it can be restored while nobody took it.
     pub async fn delete_experiment(&self, scope: &Scope, id: i64) -> Result<(), TrackingError> {
         self.set_experiment_lifecycle(scope, id, Lifecycle::Deleted)
             .await
@@ -143,6 +137,9 @@ impl Tracking {
                     return Err(TrackingError::not_found(format!(
                         "No Experiment with id={id} exists in the {state} state"
                     )));
+                }
+                if to == Lifecycle::Active {
+                    require_free_name(tx, &workspace, id, key)?;
                 }
                 tx.execute(
                     "UPDATE experiment SET stage = ?2, updated_at = ?3 WHERE key = ?1",
@@ -314,10 +311,32 @@ pub(crate) fn by_name(
     name: &str,
 ) -> Result<Option<Experiment>, TrackingError> {
     let row = tx.query_opt(
-        &format!("SELECT {COLUMNS} FROM experiment e WHERE e.workspace_id = ?1 AND e.name = ?2"),
+        &format!("SELECT {COLUMNS} FROM experiment e WHERE e.workspace_id = ?1 AND e.name = ?2 AND e.stage = 0"),
         params![workspace, name],
     )?;
     row.map(|row| read(tx, &row)).transpose()
+}
+
+/// A deleted experiment comes back under its name, unless another one has it by now.
+fn require_free_name(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    id: i64,
+    key: i64,
+) -> Result<(), TrackingError> {
+    let name: String = tx
+        .query_one("SELECT name FROM experiment WHERE key = ?1", params![key])?
+        .get(0)?;
+    match by_name(tx, workspace, &name)? {
+        Some(holder) => Err(TrackingError::invalid(
+            "experiment_id",
+            format!(
+                "Cannot restore the experiment {id}: its name '{name}' belongs to the active experiment {} now. Rename or delete that one first.",
+                holder.id
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn is_tag(comparison: &Comparison) -> Result<bool, TrackingError> {

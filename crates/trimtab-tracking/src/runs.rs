@@ -6,7 +6,7 @@ use trimtab_types::{RunId, Scope, Time, WorkspaceId};
 use crate::{
     CreateExperiment, CreateRun, ExperimentRef, Lifecycle, Run, RunStatus, RunUpdate, Tracking,
     TrackingError, experiments, names, run_rows,
-    service::{active_experiment, active_run, find_run},
+    service::{RunRow, active_experiment, active_run, find_run},
     validate,
 };
 
@@ -97,7 +97,7 @@ impl Tracking {
                     )?;
                 }
                 if let Some(tag) = &tag {
-                    set_tag(tx, run.key, tag)?;
+                    set_tag(tx, run, tag)?;
                 }
                 by_id(tx, &workspace, id)
             })
@@ -168,7 +168,7 @@ impl Tracking {
         self.db()
             .write(Lane::Bulk, move |tx| {
                 let run = active_run(tx, &workspace, id)?;
-                set_tag(tx, run.key, &tag)
+                set_tag(tx, run, &tag)
             })
             .await
     }
@@ -203,7 +203,7 @@ impl Tracking {
                         ),
                     ));
                 }
-                set_tag(tx, run.key, &(MODEL_HISTORY.to_owned(), text))
+                set_tag(tx, run, &(MODEL_HISTORY.to_owned(), text))
             })
             .await
     }
@@ -269,6 +269,7 @@ fn insert(
         .user
         .unwrap_or_else(|| scope.principal.name.to_string());
     let artifact_uri = format!("{}/{id}/artifacts", location.trim_end_matches('/'));
+    let start = whole_ms(create.start_time.unwrap_or(now));
     let key: i64 = tx
         .query_one(
             "INSERT INTO run (workspace_id, id, experiment, name, user_id, status, start_at, artifact_uri, stage, received_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10) RETURNING key",
@@ -279,15 +280,21 @@ fn insert(
                 create.name.unwrap_or_default(),
                 user,
                 RunStatus::Running.as_str(),
-                whole_ms(create.start_time.unwrap_or(now)),
+                start,
                 artifact_uri,
                 now,
                 scope.principal.name.as_ref()
             ],
         )?
         .get(0)?;
+    let run = RunRow {
+        key,
+        experiment,
+        start_neg: -start.as_micros(),
+        lifecycle: Lifecycle::Active,
+    };
     for tag in &create.tags {
-        set_tag(tx, key, tag)?;
+        set_tag(tx, run, tag)?;
     }
     by_id(tx, workspace, id)
 }
@@ -295,17 +302,17 @@ fn insert(
 /// Sets a tag, and the name that is one.
 pub(crate) fn set_tag(
     tx: &mut Tx<'_>,
-    run: i64,
+    run: RunRow,
     tag: &(String, String),
 ) -> Result<(), TrackingError> {
     tx.execute(
-        "INSERT INTO tag (run, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
-        params![run, &tag.0, &tag.1],
+        "INSERT INTO tag (run, key, value, experiment, start_neg) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
+        params![run.key, &tag.0, &tag.1, run.experiment, run.start_neg],
     )?;
     if tag.0 == RUN_NAME {
         tx.execute(
             "UPDATE run SET name = ?2 WHERE key = ?1",
-            params![run, &tag.1],
+            params![run.key, &tag.1],
         )?;
     }
     Ok(())

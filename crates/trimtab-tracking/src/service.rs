@@ -80,6 +80,8 @@ impl Tracking {
 pub(crate) struct RunRow {
     pub(crate) key: i64,
     pub(crate) experiment: i64,
+    /// Its start, negated: what the indexes of values carry.
+    pub(crate) start_neg: i64,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -90,14 +92,15 @@ pub(crate) fn find_run(
 ) -> Result<RunRow, TrackingError> {
     let row = tx
         .query_opt(
-            "SELECT key, experiment, stage FROM run WHERE workspace_id = ?1 AND id = ?2",
+            "SELECT key, experiment, start_at, stage FROM run WHERE workspace_id = ?1 AND id = ?2",
             params![workspace, id],
         )?
         .ok_or_else(|| TrackingError::not_found(format!("Run with id={id} not found")))?;
     Ok(RunRow {
         key: row.get(0)?,
         experiment: row.get(1)?,
-        lifecycle: Lifecycle::from_number(row.get(2)?),
+        start_neg: -row.get::<i64>(2)?,
+        lifecycle: Lifecycle::from_number(row.get(3)?),
     })
 }
 

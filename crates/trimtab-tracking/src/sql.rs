@@ -3,10 +3,20 @@
 use trimtab_db::Migration;
 
 /// The tables of this crate. Rows below an experiment or a run carry its integer key, which belongs to one workspace.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    service: "tracking",
-    number: 1,
-    sql: "CREATE TABLE experiment (key SERIAL_KEY, workspace_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, artifact_location TEXT NOT NULL, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id), UNIQUE (workspace_id, name));
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        service: "tracking",
+        number: 1,
+        sql: FIRST,
+    },
+    Migration {
+        service: "tracking",
+        number: 2,
+        sql: NAMES_AND_ORDERS,
+    },
+];
+
+const FIRST: &str = "CREATE TABLE experiment (key SERIAL_KEY, workspace_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, artifact_location TEXT NOT NULL, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id), UNIQUE (workspace_id, name));
 CREATE INDEX experiment_by_creation ON experiment (workspace_id, stage, created_at, id);
 CREATE TABLE experiment_tag (experiment BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (experiment, key)) CLUSTERED;
 CREATE TABLE run (key SERIAL_KEY, workspace_id TEXT NOT NULL, id TEXT NOT NULL, experiment BIGINT NOT NULL, name TEXT NOT NULL, user_id TEXT NOT NULL, status TEXT NOT NULL, start_at BIGINT NOT NULL, end_at BIGINT, artifact_uri TEXT NOT NULL, stage BIGINT NOT NULL, deleted_at BIGINT, received_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id));
@@ -28,8 +38,38 @@ CREATE TABLE logged_model_param (model BIGINT NOT NULL, key TEXT NOT NULL, value
 CREATE TABLE logged_model_tag (model BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (model, key)) CLUSTERED;
 CREATE TABLE logged_model_metric (model BIGINT NOT NULL, key TEXT NOT NULL, dataset_name TEXT NOT NULL, dataset_digest TEXT NOT NULL, run TEXT NOT NULL, step BIGINT NOT NULL, at_ms BIGINT NOT NULL, class BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL, PRIMARY KEY (model, key, dataset_name, dataset_digest, run)) CLUSTERED;
 CREATE TABLE artifact (workspace_id TEXT NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL, size BIGINT NOT NULL, created_at BIGINT NOT NULL, created_by TEXT NOT NULL, PRIMARY KEY (workspace_id, path)) CLUSTERED;
-",
-}];
+";
+
+/// A deleted experiment frees its name, and searches walk indexes: `start_neg` (the run's start, negated, so that one
+/// direction gives "newest first" within a value) and `experiment` are copies of what never changes after a run is made.
+/// Values are cut to 200 characters in the indexes, because PostgreSQL refuses longer rows there: conditions test
+/// `substr(value, 1, 200)` for the index and then the whole value.
+const NAMES_AND_ORDERS: &str = "postgres: ALTER TABLE experiment DROP CONSTRAINT experiment_workspace_id_name_key;
+sqlite: CREATE TABLE experiment_new (key SERIAL_KEY, workspace_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, artifact_location TEXT NOT NULL, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id));
+sqlite: INSERT INTO experiment_new (key, workspace_id, id, name, artifact_location, stage, created_at, updated_at, created_by) SELECT key, workspace_id, id, name, artifact_location, stage, created_at, updated_at, created_by FROM experiment;
+sqlite: DROP TABLE experiment;
+sqlite: ALTER TABLE experiment_new RENAME TO experiment;
+sqlite: CREATE INDEX experiment_by_creation ON experiment (workspace_id, stage, created_at, id);
+CREATE UNIQUE INDEX experiment_name ON experiment (workspace_id, name) WHERE stage = 0;
+ALTER TABLE run ADD COLUMN cpu_s DOUBLE PRECISION;
+ALTER TABLE run ADD COLUMN gpu_s DOUBLE PRECISION;
+ALTER TABLE run ADD COLUMN mem_gb_s DOUBLE PRECISION;
+CREATE INDEX run_by_name ON run (experiment, substr(name, 1, 200), start_at DESC);
+CREATE INDEX run_by_deletion ON run (workspace_id, deleted_at) WHERE stage = 1;
+ALTER TABLE latest_metric ADD COLUMN start_neg BIGINT NOT NULL DEFAULT 0;
+UPDATE latest_metric SET start_neg = (SELECT -r.start_at FROM run r WHERE r.key = latest_metric.run);
+DROP INDEX latest_metric_by_value;
+CREATE INDEX latest_metric_by_value ON latest_metric (key, class, value, start_neg, run);
+ALTER TABLE param ADD COLUMN experiment BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE param ADD COLUMN start_neg BIGINT NOT NULL DEFAULT 0;
+UPDATE param SET experiment = (SELECT r.experiment FROM run r WHERE r.key = param.run), start_neg = (SELECT -r.start_at FROM run r WHERE r.key = param.run);
+CREATE INDEX param_by_value ON param (experiment, key, substr(value, 1, 200), start_neg, run);
+ALTER TABLE tag ADD COLUMN experiment BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE tag ADD COLUMN start_neg BIGINT NOT NULL DEFAULT 0;
+UPDATE tag SET experiment = (SELECT r.experiment FROM run r WHERE r.key = tag.run), start_neg = (SELECT -r.start_at FROM run r WHERE r.key = tag.run);
+CREATE INDEX tag_by_value ON tag (experiment, key, substr(value, 1, 200), start_neg, run);
+CREATE TABLE ingest_mark (workspace_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, origin TEXT NOT NULL, mark TEXT NOT NULL, PRIMARY KEY (workspace_id, kind, id)) CLUSTERED;
+";
 
 /// How a metric's value is kept: `(class, value)`, so that rows order as -infinity, finite, infinity, NaN.
 pub(crate) fn split(value: f64) -> (i64, f64) {

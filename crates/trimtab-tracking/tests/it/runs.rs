@@ -1,4 +1,6 @@
-use trimtab_tracking::{Batch, CreateRun, Lifecycle, RunStatus, RunUpdate, TrackingError};
+use trimtab_tracking::{
+    Batch, CreateExperiment, CreateRun, Lifecycle, RunStatus, RunUpdate, TrackingError,
+};
 use trimtab_types::{Coded, ErrorCode, RunId, Scope, Time};
 
 use crate::{all, other_workspace, point, run};
@@ -200,5 +202,35 @@ async fn deleting_an_experiment_deletes_its_runs_and_restoring_brings_them_back(
             tracking.get_run(&scope, run.id).await.unwrap().lifecycle,
             Lifecycle::Active
         );
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_experiment_frees_its_name() {
+    for (_folder, tracking) in all().await {
+        let scope = Scope::local();
+        let create = || CreateExperiment {
+            name: "n".to_owned(),
+            ..CreateExperiment::default()
+        };
+        let first = tracking.create_experiment(&scope, create()).await.unwrap();
+        tracking.delete_experiment(&scope, first.id).await.unwrap();
+        let gone = tracking.get_experiment_by_name(&scope, "n").await;
+        assert_eq!(gone.unwrap_err().code(), ErrorCode::NotFound);
+        let second = tracking.create_experiment(&scope, create()).await.unwrap();
+        assert_ne!(second.id, first.id);
+        let found = tracking.get_experiment_by_name(&scope, "n").await.unwrap();
+        assert_eq!(found.id, second.id);
+        let refused = tracking.restore_experiment(&scope, first.id).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("active experiment {}", second.id)),
+            "{refused}"
+        );
+        let renamed = tracking.rename_experiment(&scope, second.id, "m").await;
+        renamed.unwrap();
+        tracking.restore_experiment(&scope, first.id).await.unwrap();
+        let found = tracking.get_experiment_by_name(&scope, "n").await.unwrap();
+        assert_eq!(found.id, first.id);
     }
 }
