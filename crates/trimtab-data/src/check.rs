@@ -122,8 +122,10 @@ const FEW: u64 = 30;
 /// A column as it should be and as it is.
 #[derive(Debug)]
 struct Pair<'r> {
-    /// Its name in the window.
+    /// Its name in the reference, which is the one that people know.
     name: &'r str,
+    /// Its name in the window's batches.
+    batch_name: &'r str,
     reference: &'r ColumnProfile,
     window: ColumnProfile,
 }
@@ -165,6 +167,7 @@ impl Finding {
 
 /// Compares a window with what was learned from the reference. A finding that explains others of its column (another
 /// type, another unit, columns that changed places) silences them; failures stand first, the most telling before.
+/// `columns` are pairs of a column of the batches and one of the reference; results name columns as the reference does.
 pub(crate) fn run(
     reference: &Profile,
     batches: &[RecordBatch],
@@ -179,23 +182,24 @@ pub(crate) fn run(
         return report;
     }
     let mut pairs = Vec::new();
-    for (name, of_reference) in columns {
-        let Some(reference) = reference.column(of_reference) else {
+    for (batch_name, name) in columns {
+        let Some(reference) = reference.column(name) else {
             continue;
         };
         // A column that cannot be profiled is one that is not there.
-        let window = learn_column(name, name, batches).ok();
+        let window = learn_column(name, batch_name, batches).ok();
         let is_there = batches
             .iter()
-            .any(|batch| batch.column_by_name(name).is_some());
+            .any(|batch| batch.column_by_name(batch_name).is_some());
         match window.filter(|_| is_there) {
             Some(window) => pairs.push(Pair {
                 name,
+                batch_name,
                 reference,
                 window,
             }),
             None => {
-                let finding = rename::missing(name, reference, batches, columns, rows);
+                let finding = rename::missing(batch_name, reference, batches, columns, rows);
                 report
                     .results
                     .push(finding.result(CheckKind::Presence, name));
@@ -214,7 +218,7 @@ pub(crate) fn run(
             explained.insert(pair.name);
         }
         let nulls = column::nulls(pair, reference.is_ordered, || {
-            rename::candidate(pair.name, pair.reference, batches, columns)
+            rename::candidate(pair.batch_name, pair.reference, batches, columns)
         });
         add(CheckKind::Nulls, pair.name, nulls);
     }

@@ -310,7 +310,8 @@ impl Data {
         }
     }
 
-    /// Compares rows with a version; `columns` names pairs of (column in the rows, column of the version).
+    /// Compares rows with a version; `columns` names pairs of (column in the rows, column of the version). Answers name
+    /// columns as the version does.
     pub fn check(
         &self,
         reference: &DatasetVersion,

@@ -111,10 +111,7 @@ impl AlertKind {
 }
 
 pub(crate) fn failures(window: &MonitorWindow) -> impl Iterator<Item = &WindowCheck> {
-    window
-        .checks
-        .iter()
-        .filter(|check| !check.passed && check.severity == Severity::Error)
+    window.checks.iter().filter(|check| check.is_failure())
 }
 
 fn drifted(window: &MonitorWindow) -> impl Iterator<Item = &FeatureDrift> {

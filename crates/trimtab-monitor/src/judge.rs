@@ -20,8 +20,8 @@ pub(crate) const FEWEST_ROWS: usize = 100;
 /// The share of false alarms among the features that pass the test.
 const FALSE_SHARE: f64 = 0.01;
 
-/// Judges the features of a window (columns `in.NAME`), the farthest from its threshold first. Columns with a failed
-/// check, here or in windows judged together with this one (`broken`), are suppressed.
+/// Judges the features of a window (columns `in.NAME`), the farthest from its threshold first. Columns that a check
+/// calls wrong, here or in windows judged together with this one (`broken`), are suppressed: the check is the alert.
 pub(crate) fn features(
     learned: &Learned,
     batches: &[RecordBatch],
@@ -41,9 +41,9 @@ pub(crate) fn features(
             let values = frame::column(batches, &format!("in.{}", feature.name))?;
             let mut drift = feature.judge(&values, threshold)?;
             drift.suppressed = broken.contains(&feature.name)
-                || checks
-                    .iter()
-                    .any(|check| !check.passed && check.column.as_ref() == Some(&feature.name));
+                || checks.iter().any(|check| {
+                    check.is_failure() && check.column.as_ref() == Some(&feature.name)
+                });
             Some(drift)
         })
         .collect();
@@ -217,18 +217,21 @@ mod tests {
         let (before, now) = judged[0].means.unwrap();
         assert!((now - before - 5.0).abs() < 0.2);
         assert!(!features(&learned, &window, &[], &["x".to_owned()])[0].drifted);
-        let check = WindowCheck {
+        let check = |severity| WindowCheck {
             check: "unit".to_owned(),
             column: Some("x".to_owned()),
-            severity: Severity::Warning,
+            severity,
             passed: false,
             observed: String::new(),
             expected: String::new(),
             message: String::new(),
         };
-        let judged = features(&learned, &window, &[check], &[]);
+        let judged = features(&learned, &window, &[check(Severity::Error)], &[]);
         let x = judged.iter().find(|drift| drift.column == "x").unwrap();
         assert!(x.suppressed && !x.drifted);
+        // Numbers beyond what the reference reached are what drift looks like.
+        let judged = features(&learned, &window, &[check(Severity::Warning)], &[]);
+        assert!(judged[0].column == "x" && judged[0].drifted && !judged[0].suppressed);
     }
 
     #[test]

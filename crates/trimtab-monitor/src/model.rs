@@ -99,6 +99,14 @@ pub struct WindowCheck {
     pub message: String,
 }
 
+impl WindowCheck {
+    /// Whether it says that the data are wrong. A warning (summer is warmer than the spring that was learned from) does
+    /// not: that is what drift is.
+    pub(crate) fn is_failure(&self) -> bool {
+        !self.passed && self.severity == Severity::Error
+    }
+}
+
 /// Counts by bins (numbers) or by value (text), for drawing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Histogram {

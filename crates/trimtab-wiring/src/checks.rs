@@ -32,27 +32,28 @@ impl CheckSource for DatasetChecks {
     ) -> Result<WindowChecks, PortError> {
         let scope = Scope::controller(workspace.clone());
         let reference = self.data.get(&scope, dataset).await?;
-        let columns: Vec<(String, String)> = batches
-            .first()
-            .map(RecordBatch::schema)
-            .iter()
-            .flat_map(|schema| {
-                schema
-                    .fields()
-                    .iter()
-                    .map(|field| field.name().clone())
-                    .collect::<Vec<_>>()
-            })
-            .filter_map(|name| {
-                name.strip_prefix("in.")
-                    .map(|input| (name.clone(), input.to_owned()))
-            })
-            .collect();
+        let columns = inputs(batches);
         let report = self.data.check(&reference, batches, &columns);
         Ok(WindowChecks {
             results: report.results.into_iter().map(convert).collect(),
         })
     }
+}
+
+/// The inputs among the columns, with the model's names for them.
+fn inputs(batches: &[RecordBatch]) -> Vec<(String, String)> {
+    let mut columns: Vec<(String, String)> = Vec::new();
+    for batch in batches {
+        for field in batch.schema_ref().fields() {
+            let Some(input) = field.name().strip_prefix("in.") else {
+                continue;
+            };
+            if !columns.iter().any(|(known, _)| known == field.name()) {
+                columns.push((field.name().clone(), input.to_owned()));
+            }
+        }
+    }
+    columns
 }
 
 fn convert(result: CheckResult) -> WindowCheck {

@@ -9,13 +9,14 @@ use crate::{ColumnProfile, profile::learn_column};
 const ALIKE: f64 = 0.25;
 
 pub(super) fn missing(
-    name: &str,
+    batch_name: &str,
     reference: &ColumnProfile,
     batches: &[RecordBatch],
     columns: &[(String, String)],
     rows: u64,
 ) -> Finding {
-    let message = match candidate(name, reference, batches, columns) {
+    let name = &reference.name;
+    let message = match candidate(batch_name, reference, batches, columns) {
         Some(other) => format!("`{name}` is missing; `{other}` looks like it (renamed?)"),
         None => format!("`{name}` is missing"),
     };
@@ -28,30 +29,34 @@ pub(super) fn missing(
     }
 }
 
-/// The unknown column that looks most like the reference's.
+/// The unknown column that looks most like the reference's, without what the batches put before every name.
 pub(super) fn candidate(
-    name: &str,
+    batch_name: &str,
     reference: &ColumnProfile,
     batches: &[RecordBatch],
     columns: &[(String, String)],
 ) -> Option<String> {
-    let prefix = name.split_once('.').map(|(prefix, _)| prefix);
+    let prefix = batch_name
+        .strip_suffix(reference.name.as_str())
+        .unwrap_or_default();
     let mut best: Option<(f64, String)> = None;
     for batch in batches {
         for field in batch.schema_ref().fields() {
-            let other = field.name();
-            let is_known = other == name || columns.iter().any(|(known, _)| known == other);
-            if is_known || other.split_once('.').map(|(prefix, _)| prefix) != prefix {
+            let Some(other) = field.name().strip_prefix(prefix) else {
+                continue;
+            };
+            let is_known = columns.iter().any(|(known, _)| known == field.name());
+            if is_known || field.name() == batch_name {
                 continue;
             }
-            let Ok(window) = learn_column(other, other, batches) else {
+            let Ok(window) = learn_column(other, field.name(), batches) else {
                 continue;
             };
             let Some(apart) = distance(&window, reference) else {
                 continue;
             };
             if apart <= ALIKE && best.as_ref().is_none_or(|(least, _)| apart < *least) {
-                best = Some((apart, other.clone()));
+                best = Some((apart, other.to_owned()));
             }
         }
     }

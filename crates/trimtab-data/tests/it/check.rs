@@ -297,3 +297,45 @@ async fn new_categories_and_new_extremes_are_warnings() {
         );
     }
 }
+
+#[tokio::test]
+async fn answers_name_columns_as_the_reference_does_whatever_the_rows_call_them() {
+    let fixture = on_sqlite().await;
+    let reference = reference(&fixture).await;
+    let columns: Vec<(String, String)> = NAMES
+        .iter()
+        .map(|name| (format!("in.{name}"), (*name).to_owned()))
+        .collect();
+    let check = |changed: Vec<(&str, ArrayRef)>| {
+        let named = changed.into_iter();
+        let named = named.map(|(name, array)| (format!("in.{name}"), array));
+        let batch = RecordBatch::try_from_iter(named).unwrap();
+        let report = fixture.data.check(&reference, &[batch], &columns);
+        let said = report.results.iter();
+        assert!(
+            said.clone().all(|result| {
+                let is_told = result.column.as_deref().is_some_and(|c| NAMES.contains(&c));
+                is_told && !result.message.contains("in.") && !result.observed.contains("in.")
+            }),
+            "{report:#?}"
+        );
+        report
+            .failures()
+            .next()
+            .map(|failure| failure.message.clone())
+    };
+    assert_eq!(check(rows(2, 900)), None);
+    let mut swapped = rows(2, 900);
+    let (one, other) = (swapped[4].1.clone(), swapped[5].1.clone());
+    (swapped[4].1, swapped[5].1) = (other, one);
+    assert_eq!(
+        check(swapped).as_deref(),
+        Some("`origin` and `dest` look swapped")
+    );
+    let mut renamed = rows(2, 900);
+    renamed[0].0 = "dist";
+    assert_eq!(
+        check(renamed).as_deref(),
+        Some("`distance` is missing; `dist` looks like it (renamed?)")
+    );
+}

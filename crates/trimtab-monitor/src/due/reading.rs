@@ -156,7 +156,7 @@ impl Monitors {
                     .window
                     .checks
                     .iter()
-                    .filter(|check| !check.passed)
+                    .filter(|check| check.is_failure())
                     .filter_map(|check| check.column.clone()),
             );
         }

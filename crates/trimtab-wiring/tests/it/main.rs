@@ -1,0 +1,3 @@
+//! Adapters with the services on both sides of them.
+
+mod checks;
