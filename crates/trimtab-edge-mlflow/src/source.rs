@@ -29,6 +29,10 @@ pub(crate) async fn check(
         let model = services.tracking.get_logged_model(scope, model).await?;
         version.run_id = version.run_id.or(model.source_run);
     }
+    // A prompt's text is a tag; the registry refuses any source but a placeholder.
+    if version.is_prompt() {
+        return Ok(());
+    }
     let source = version.source.clone();
     match ArtifactUri::parse(&source)
         .map_err(|_| refuse(&source, "It is not a valid artifact URI"))?

@@ -169,6 +169,13 @@ pub struct CreateVersion {
     pub tags: Vec<(String, String)>,
 }
 
+impl CreateVersion {
+    /// Whether its tags say that it is a prompt's version: its text is a tag, and it has no files.
+    pub fn is_prompt(&self) -> bool {
+        crate::validate::is_prompt(&self.tags)
+    }
+}
+
 /// A search: filter, order, page.
 #[derive(Debug, Clone, Default)]
 pub struct Search {

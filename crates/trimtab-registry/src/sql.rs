@@ -145,3 +145,19 @@ pub(crate) fn model_exists(
     )?;
     Ok(row.is_some())
 }
+
+/// Whether a model is a prompt.
+pub(crate) fn is_prompt(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    model: &str,
+) -> Result<bool, DbError> {
+    let row = tx.query_opt(
+        "SELECT value FROM registered_model_tag WHERE workspace_id = ?1 AND model = ?2 AND key = ?3",
+        params![workspace, model, crate::validate::IS_PROMPT],
+    )?;
+    match row {
+        Some(row) => Ok(row.get::<String>(0)?.eq_ignore_ascii_case("true")),
+        None => Ok(false),
+    }
+}

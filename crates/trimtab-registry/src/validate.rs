@@ -7,6 +7,12 @@ const KEY: usize = 250;
 const VALUE: usize = 100_000;
 const ALIAS: usize = 255;
 
+/// The tag that makes a model a prompt, and a version a prompt's version.
+pub(crate) const IS_PROMPT: &str = "mlflow.prompt.is_prompt";
+
+/// What clients write where a version's source must stand: a prompt's text is a tag, it has no files.
+const PROMPT_SOURCES: &[&str] = &["prompt-template", "dummy-source"];
+
 pub(crate) fn model_name(name: &str) -> Result<(), RegistryError> {
     if name.is_empty() {
         return Err(RegistryError::invalid(
@@ -14,13 +20,14 @@ pub(crate) fn model_name(name: &str) -> Result<(), RegistryError> {
             "Registered model name cannot be empty.",
         ));
     }
-    let is_bad =
-        name.contains(['/', ':']) || name.chars().any(char::is_control) || name.len() > NAME;
+    let is_bad = name.contains(['/', ':'])
+        || name.chars().any(char::is_control)
+        || name.chars().count() > NAME;
     if is_bad {
         return Err(RegistryError::invalid(
             "name",
             format!(
-                "Invalid name: '{}'. Registered model name must be at most {NAME} bytes and cannot contain '/', ':' or control characters",
+                "Invalid name: '{}'. Registered model name must be at most {NAME} characters and cannot contain '/', ':' or control characters",
                 name.chars().take(80).collect::<String>()
             ),
         ));
@@ -33,25 +40,22 @@ pub(crate) fn tag(key: &str, value: &str) -> Result<(), RegistryError> {
         .chars()
         .any(|c| !(c.is_alphanumeric() || matches!(c, '/' | '_' | '.' | '-' | ' ' | ':')));
     let is_path = key.starts_with('/')
-        || key.split('/').any(|part| matches!(part, "." | ".."))
-        || key.contains("//")
-        || key.ends_with('/');
-    if key.is_empty() || key.len() > KEY || is_odd || is_path {
+        || key.starts_with("..")
+        || key.split('/').any(|part| matches!(part, "" | "." | ".."));
+    if key.is_empty() || key.chars().count() > KEY || is_odd || is_path {
         return Err(RegistryError::invalid(
             "key",
             format!(
-                "Invalid value \"{}\" for parameter 'key' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon (:) and slashes (/), and be at most {KEY} bytes",
+                "Invalid value \"{}\" for parameter 'key' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon (:) and slashes (/), and be at most {KEY} characters",
                 key.chars().take(80).collect::<String>()
             ),
         ));
     }
-    if value.len() > VALUE {
+    let length = value.chars().count();
+    if length > VALUE {
         return Err(RegistryError::invalid(
             "value",
-            format!(
-                "'value' exceeds the maximum length of {VALUE} characters ({} given)",
-                value.len()
-            ),
+            format!("'value' exceeds the maximum length of {VALUE} characters ({length} given)"),
         ));
     }
     Ok(())
@@ -62,7 +66,7 @@ pub(crate) fn alias(alias: &str) -> Result<(), RegistryError> {
         .strip_prefix(['v', 'V'])
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
     let is_word = !alias.is_empty()
-        && alias.len() <= ALIAS
+        && alias.chars().count() <= ALIAS
         && alias
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
@@ -122,6 +126,29 @@ fn decode_once(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Whether these tags are a prompt's: of tags of one key the last counts.
+pub(crate) fn is_prompt(tags: &[(String, String)]) -> bool {
+    tags.iter()
+        .rev()
+        .find(|(key, _)| key == IS_PROMPT)
+        .is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"))
+}
+
+/// A prompt's version has no files: its source is one of the words that clients write, and nothing else.
+pub(crate) fn prompt_source(source: &str) -> Result<(), RegistryError> {
+    if PROMPT_SOURCES.contains(&source) {
+        return Ok(());
+    }
+    Err(RegistryError::invalid(
+        "source",
+        format!(
+            "Invalid prompt source: '{}'. A prompt's text is its tag; its source must be '{}'.",
+            source.chars().take(200).collect::<String>(),
+            PROMPT_SOURCES.join("' or '")
+        ),
+    ))
+}
+
 /// A source is a URI of a store, never a path of the server's machine, and never one that climbs out of its folder.
 pub(crate) fn source(source: &str) -> Result<(), RegistryError> {
     let refuse = |why: &str| {
@@ -147,6 +174,15 @@ pub(crate) fn source(source: &str) -> Result<(), RegistryError> {
     if !is_scheme || scheme.eq_ignore_ascii_case("file") {
         return refuse(
             "A local path cannot be a model version source: artifacts of this server are at mlflow-artifacts:, runs: or models: URIs",
+        );
+    }
+    // Whoever loads the version would fetch from wherever the writer chose, over a link that proves nothing.
+    if ["http", "https", "ftp", "data"]
+        .iter()
+        .any(|web| scheme.eq_ignore_ascii_case(web))
+    {
+        return refuse(
+            "A web address cannot be a model version source: log the files, or name a store",
         );
     }
     if rest.split(['/', '\\']).any(|part| part == "..") || rest.contains('\\') {
@@ -188,6 +224,42 @@ mod tests {
     }
 
     #[test]
+    fn limits_count_characters() {
+        assert!(tag("größe", &"é".repeat(100_000)).is_ok());
+        assert!(tag("k", &"é".repeat(100_001)).is_err());
+        assert!(tag(&"é".repeat(250), "v").is_ok());
+        assert!(tag("..a", "v").is_err());
+        assert!(model_name(&"é".repeat(256)).is_ok());
+        assert!(model_name(&"é".repeat(257)).is_err());
+        assert!(alias(&"é".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn a_prompts_source_is_a_placeholder() {
+        for good in PROMPT_SOURCES {
+            assert!(prompt_source(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "/etc",
+            "Prompt-Template",
+            "prompt-template/../x",
+            "s3://b/k",
+        ] {
+            assert!(prompt_source(bad).is_err(), "{bad}");
+        }
+        let tags = |values: &[&str]| -> Vec<(String, String)> {
+            values
+                .iter()
+                .map(|v| (IS_PROMPT.to_owned(), (*v).to_owned()))
+                .collect()
+        };
+        assert!(is_prompt(&tags(&["false", "True"])));
+        assert!(!is_prompt(&tags(&["true", "false"])));
+        assert!(!is_prompt(&[]));
+    }
+
+    #[test]
     fn sources_never_reach_the_servers_files() {
         for good in [
             "mlflow-artifacts:/0/models/m-0/artifacts",
@@ -195,7 +267,7 @@ mod tests {
             "runs:/0123/model",
             "models:/m-1",
             "s3://bucket/key..x/y",
-            "https://host/a?b#c",
+            "hdfs://host/a?b#c",
         ] {
             assert!(source(good).is_ok(), "{good}");
         }
@@ -208,6 +280,10 @@ mod tests {
             "C:\\x",
             "c:/x",
             ":/x",
+            "http://host/a",
+            "HTTPS://host/a",
+            "h%74tp://host/a",
+            "ftp://host/a",
             "%66ile:///etc",
             "mlflow-artifacts:/../../etc",
             "mlflow-artifacts:/a/%2e%2e/b",

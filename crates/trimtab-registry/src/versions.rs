@@ -18,7 +18,12 @@ impl Registry {
         version: CreateVersion,
     ) -> Result<ModelVersion, RegistryError> {
         validate::model_name(&version.model)?;
-        validate::source(&version.source)?;
+        let is_prompt = validate::is_prompt(&version.tags);
+        if is_prompt {
+            validate::prompt_source(&version.source)?;
+        } else {
+            validate::source(&version.source)?;
+        }
         if let Some(storage) = &version.storage {
             validate::source(storage)?;
         }
@@ -31,6 +36,9 @@ impl Registry {
             .write(Lane::Control, move |tx| {
                 let (workspace, model) = (&scope.workspace, &version.model);
                 touch(tx, workspace, model, wall)?;
+                if is_prompt {
+                    require_prompt(tx, workspace, model)?;
+                }
                 let number: i64 = tx
                     .query_one(
                         "INSERT INTO model_version_number (workspace_id, model, last) VALUES (?1, ?2, 1)
@@ -88,7 +96,8 @@ impl Registry {
             .await
     }
 
-    /// The version that an alias points to; `None` when the model has no such alias.
+    /// The version that an alias points to; `None` when the model has no such alias. `latest`, which nobody can set,
+    /// is the newest version.
     pub async fn version_by_alias(
         &self,
         scope: &Scope,
@@ -100,7 +109,12 @@ impl Registry {
         self.db()
             .read(move |tx| {
                 require_model(tx, &workspace, &model)?;
-                match alias_target(tx, &workspace, &model, &alias)? {
+                let version = if alias.eq_ignore_ascii_case("latest") {
+                    newest(tx, &workspace, &model)?
+                } else {
+                    alias_target(tx, &workspace, &model, &alias)?
+                };
+                match version {
                     Some(version) => found(tx, &workspace, &model, version).map(Some),
                     None => Ok(None),
                 }
@@ -301,6 +315,33 @@ pub(crate) fn require_version(
         model: model.to_owned(),
         version: version.to_string(),
     })
+}
+
+/// A version that says that it is a prompt's has no files: it can only belong to a prompt.
+fn require_prompt(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    model: &str,
+) -> Result<(), RegistryError> {
+    if sql::is_prompt(tx, workspace, model)? {
+        return Ok(());
+    }
+    Err(RegistryError::invalid(
+        "tags",
+        format!("'{model}' is a registered model, not a prompt: it cannot have a prompt version"),
+    ))
+}
+
+fn newest(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    model: &str,
+) -> Result<Option<i64>, RegistryError> {
+    let row = tx.query_one(
+        "SELECT MAX(version) FROM model_version WHERE workspace_id = ?1 AND model = ?2",
+        params![workspace, model],
+    )?;
+    Ok(row.get(0)?)
 }
 
 fn touch_version(

@@ -66,3 +66,23 @@ async fn the_stock_client_stores_artifacts() {
 async fn the_stock_client_logs_registers_and_loads_models() {
     pytest("test_models.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_client_keeps_prompts() {
+    pytest("test_prompts.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_client_logs_by_itself() {
+    pytest("test_autolog.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_client_evaluates() {
+    pytest("test_evaluate.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mlflow_command_works() {
+    pytest("test_cli.py").await;
+}
