@@ -22,6 +22,8 @@ const LEASE_MS: i64 = 60_000;
 const RENEWAL: StdDuration = StdDuration::from_secs(20);
 /// The replay clock stops at every multiple of this on its way, so that windows are judged as they close.
 const STRIDE: Duration = Duration::from_days(1);
+/// How long after its end an alert's last reach is still told.
+const TOLD_AFTER: Duration = Duration::from_days(7);
 
 impl Loop {
     /// Ticks until the process shuts down.
@@ -290,45 +292,44 @@ impl Loop {
             Ok(())
         })
         .await?;
-        if is_of_broken_data(alert) {
-            let width = alert.window;
+        let lately = self.0.clock.now() - TOLD_AFTER;
+        if is_of_broken_data(alert) && alert.closed_at.is_none_or(|closed| closed >= lately) {
+            let from = alert.from - alert.window;
+            let text = match alert.closed_at {
+                None => format!(
+                    "rows from {from} on are not learned from until this ends: {}",
+                    alert.cause
+                ),
+                Some(_) => format!(
+                    "rows from {from} to {} are not learned from: {}",
+                    alert.to, alert.cause
+                ),
+            };
             let quarantine = Quarantine {
                 endpoint: alert.endpoint.clone(),
-                from: alert.from - width,
+                from,
                 to: alert.to,
                 columns: alert.columns.clone(),
                 cause: alert.cause.clone(),
                 alert: Some(alert.id),
                 at: self.0.clock.now(),
             };
-            self.quarantine(scope, quarantine).await?;
+            self.quarantine(scope, quarantine, text).await?;
         }
         Ok(())
     }
 
-    /// Quarantines rows unless what is quarantined already covers them.
+    /// Quarantines rows unless what is quarantined already covers them, and tells it in these words, once.
     pub(crate) async fn quarantine(
         &self,
         scope: &Scope,
         wanted: Quarantine,
+        text: String,
     ) -> Result<(), LoopError> {
-        let data = &self.0.services.data;
-        let attempt = "quarantine rows";
-        let standing = data
-            .quarantines(scope, &wanted.endpoint)
-            .await
-            .map_err(service("data", attempt))?;
-        if standing
-            .iter()
-            .any(|old| old.from <= wanted.from && wanted.to <= old.to)
-        {
-            return Ok(());
-        }
-        let text = format!(
-            "rows from {} to {} are not learned from: {}",
-            wanted.from, wanted.to, wanted.cause
-        );
-        let object = ("endpoint", wanted.endpoint.to_string());
+        let object = match wanted.alert {
+            Some(alert) => ("alert", alert.to_string()),
+            None => ("endpoint", wanted.endpoint.to_string()),
+        };
         let evidence =
             serde_json::json!({ "from": wanted.from, "to": wanted.to, "columns": wanted.columns });
         let decision = self.decision(
@@ -347,6 +348,18 @@ impl Loop {
             sql::add_decision(tx, workspace, &decision)
         })
         .await?;
+        let data = &self.0.services.data;
+        let attempt = "quarantine rows";
+        let standing = data
+            .quarantines(scope, &wanted.endpoint)
+            .await
+            .map_err(service("data", attempt))?;
+        if standing
+            .iter()
+            .any(|old| old.from <= wanted.from && wanted.to <= old.to)
+        {
+            return Ok(());
+        }
         data.quarantine(scope, wanted)
             .await
             .map_err(service("data", attempt))?;

@@ -9,7 +9,7 @@ use trimtab_types::{Duration, MonitorWindowId, Name, Time, WorkspaceId};
 
 use crate::{
     Baseline, EndpointReference, MonitorError, MonitorWindow, Monitors, Performance, Rescore,
-    Verdict, WindowCheck, frame, incident, labels,
+    Verdict, WindowCheck, frame, gradual, incident, labels,
     performance::{self, STRETCH, STRETCH_ROWS, Scored},
     scores,
     sql::{self, StoredMonitor, StoredWindow},
@@ -141,7 +141,7 @@ impl Monitors {
                 reach(frame::rows(&batches) as u64),
             )
             .await?;
-        let evidence = self
+        let mut evidence = self
             .evidence(
                 workspace,
                 stored,
@@ -152,7 +152,7 @@ impl Monitors {
             )
             .await?;
         let scores = scores_of(&evidence.judged, state.model_version);
-        let features = self
+        let mut features = self
             .features(
                 workspace,
                 &stored.monitor.endpoint,
@@ -160,6 +160,11 @@ impl Monitors {
                 &evidence,
             )
             .await?;
+        gradual::soften(
+            &mut evidence.checks,
+            &mut features,
+            window_before(&recent, state.model_version),
+        );
         let prediction = scores::judge(&state.scores, &scores);
         state.learn_scores(&scores_of(&evidence.batches, state.model_version));
         let window = MonitorWindow {
@@ -273,7 +278,7 @@ impl Monitors {
                     .predictions(workspace, stored, window.from, window.to)
                     .await?;
                 let endpoint = &stored.monitor.endpoint;
-                let evidence = self
+                let mut evidence = self
                     .evidence(
                         workspace,
                         stored,
@@ -286,6 +291,11 @@ impl Monitors {
                 window.features = self
                     .features(workspace, endpoint, reference.as_ref(), &evidence)
                     .await?;
+                gradual::soften(
+                    &mut evidence.checks,
+                    &mut window.features,
+                    window_before(&recent, state.model_version),
+                );
                 window.prediction = scores::judge(
                     &state.scores,
                     &scores_of(&evidence.judged, state.model_version),
@@ -408,6 +418,12 @@ fn outcomes(
             }
         }
     }
+}
+
+/// The window before one, when the same champion answered it.
+fn window_before(recent: &[StoredWindow], model_version: Option<i64>) -> Option<&MonitorWindow> {
+    let before = &recent.first()?.window;
+    (before.model_version == model_version).then_some(before)
 }
 
 /// How many windows back a window of so many rows may look.

@@ -53,8 +53,7 @@ pub(crate) fn features(
         .collect();
     for (drift, q_value) in judged.iter_mut().zip(benjamini_hochberg(&p_values)) {
         drift.q_value = Some(q_value);
-        drift.drifted =
-            !drift.suppressed && drift.value > drift.threshold && q_value <= FALSE_SHARE;
+        decide(drift);
     }
     judged.sort_by(|a, b| {
         let far = |drift: &FeatureDrift| drift.value / drift.threshold;
@@ -64,6 +63,12 @@ pub(crate) fn features(
             .then(a.column.cmp(&b.column))
     });
     judged
+}
+
+/// Whether a column whose figures are known has drifted.
+pub(crate) fn decide(drift: &mut FeatureDrift) {
+    let is_no_chance = drift.q_value.is_some_and(|q_value| q_value <= FALSE_SHARE);
+    drift.drifted = !drift.suppressed && drift.value > drift.threshold && is_no_chance;
 }
 
 impl Feature {

@@ -13,6 +13,7 @@ mod distance;
 mod due;
 mod error;
 mod frame;
+mod gradual;
 mod incident;
 mod judge;
 mod labels;

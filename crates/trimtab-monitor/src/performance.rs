@@ -292,17 +292,26 @@ pub(crate) fn of_stretch(
     Some((stretch, is_worse))
 }
 
-/// Whether the whole interval lies on the bad side of what was expected, interval and all, and the drop is more than the
-/// least.
+/// Whether the drop is more than the least, and more than chance: the margins of both intervals, independent of each other,
+/// add up as squares.
 fn is_worse(stretch: &Performance, baseline: &Baseline, metric: Metric) -> bool {
     if baseline.metric != metric.as_str() {
         return false;
     }
-    if metric.higher_is_better() {
-        stretch.high < baseline.low && stretch.value < baseline.value - LEAST_SHARE
+    let (drop, margins, least) = if metric.higher_is_better() {
+        (
+            baseline.value - stretch.value,
+            (stretch.high - stretch.value, baseline.value - baseline.low),
+            LEAST_SHARE,
+        )
     } else {
-        stretch.low > baseline.high && stretch.value > baseline.value * (1.0 + LEAST_LOSS)
-    }
+        (
+            stretch.value - baseline.value,
+            (stretch.value - stretch.low, baseline.high - baseline.value),
+            LEAST_LOSS * baseline.value,
+        )
+    };
+    drop > margins.0.hypot(margins.1).max(least)
 }
 
 /// The leading metric of a window, as far as it goes into [`learn_baseline`].

@@ -123,7 +123,7 @@ impl ConfidenceSequence {
         self.squares += (x - mean).powi(2);
     }
 
-    /// The mean so far with its interval; `None` before the first value.
+    /// The mean so far with its interval, which always holds it; `None` before the first value.
     pub fn interval(&self) -> Option<Interval> {
         if self.count == 0 {
             return None;
@@ -140,10 +140,13 @@ impl ConfidenceSequence {
         } else {
             candidate(self.last + 1)
         };
+        // Candidates dropped for ever stay dropped when the mean moves on; an interval without its own estimate would say
+        // more than is known.
+        let estimate = self.sum / self.count as f64;
         Some(Interval {
-            estimate: back(self.sum / self.count as f64),
-            low: back(low),
-            high: back(high),
+            estimate: back(estimate),
+            low: back(low.min(estimate)),
+            high: back(high.max(estimate)),
             confidence: 1.0 - self.alpha,
         })
     }

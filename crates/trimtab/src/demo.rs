@@ -52,8 +52,13 @@ const FAULTS: [&str; 2] = [
     "kind=unit,column=distance,from=2013-05-06,to=2013-05-13",
     "kind=labels,from=2013-07-08,to=2013-07-22",
 ];
-/// From then on an operator sends the worst version that the gate refused, past the gate.
+/// When a colleague hands in a table with every outcome turned around; the gate refuses what was trained on it, and the next
+/// day somebody sends that version past the gate.
 const STRANGER: &str = "2013-08-05";
+/// A shorter demo has them so long before its end …
+const BEFORE_END: Duration = Duration::from_days(10);
+/// … unless that is before this: the loop is left alone for a while first.
+const ALONE_UNTIL: &str = "2013-02-25";
 
 /// Writes the project and the history where they are not yet, and says what to replay.
 pub(crate) fn prepare(
@@ -84,6 +89,20 @@ pub(crate) fn prepare(
                 .map_err(|problem| anyhow::anyhow!("{fault}: {problem}"))
         })
         .collect::<Result<_, _>>()?;
+    let stranger: Time = STRANGER.parse()?;
+    let stranger = args
+        .until
+        .map_or(stranger, |until| stranger.min(until - BEFORE_END));
+    let operators = if stranger < ALONE_UNTIL.parse()? {
+        Vec::new()
+    } else {
+        vec![
+            Operator::Mislabel { from: stranger },
+            Operator::SendRefused {
+                from: stranger + Duration::from_days(1),
+            },
+        ]
+    };
     let replay = ReplayArgs {
         data: history,
         time: "time".to_owned(),
@@ -101,12 +120,7 @@ pub(crate) fn prepare(
         html: args.html.clone(),
         exit: args.exit,
     };
-    Ok((
-        replay,
-        vec![Operator::SendRefused {
-            from: STRANGER.parse()?,
-        }],
-    ))
+    Ok((replay, operators))
 }
 
 /// The example as a git repository of its own, committed once; a second demo finds it as it is.

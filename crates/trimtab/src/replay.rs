@@ -5,6 +5,7 @@ mod api;
 mod driver;
 mod fault;
 mod history;
+mod operator;
 mod outcome;
 mod report;
 mod traffic;
@@ -15,8 +16,8 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use trimtab_types::{Duration, Time};
 
-pub(crate) use driver::Operator;
 pub(crate) use fault::Fault;
+pub(crate) use operator::Operator;
 
 use self::{
     api::Api,
@@ -228,6 +229,11 @@ async fn run(
     let mut drive = Drive {
         api: &api,
         history,
+        columns: HistoryColumns {
+            time: &args.time,
+            id: &args.id,
+            label: &args.label,
+        },
         endpoint: endpoint.clone(),
         label_delay: args.label_delay,
         train_until,

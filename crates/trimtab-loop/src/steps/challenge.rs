@@ -216,7 +216,11 @@ impl Loop {
                 alert: None,
                 at: self.0.clock.now(),
             };
-            self.quarantine(scope, quarantine).await?;
+            let text = format!(
+                "rows from {} to {} are not learned from: {}",
+                quarantine.from, quarantine.to, quarantine.cause
+            );
+            self.quarantine(scope, quarantine, text).await?;
         }
         self.0
             .services

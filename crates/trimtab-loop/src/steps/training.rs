@@ -48,7 +48,7 @@ impl Loop {
                 labelled_rows,
                 as_of,
             };
-            let is_enough = labelled_rows >= 4 * MIN_ROWS as u64;
+            let is_enough = labelled_rows >= 2 * MIN_ROWS as u64;
             frozen = Some(candidate);
             if is_enough {
                 break;

@@ -47,7 +47,7 @@ async fn while_a_stage_runs_the_loop_ticks_and_people_are_answered() {
                     .ok();
             }
         };
-        tokio::time::timeout(StdDuration::from_secs(60), ended)
+        tokio::time::timeout(StdDuration::from_mins(1), ended)
             .await
             .unwrap();
         assert_eq!(world.plan(plan).await.state.as_str(), "promoted");

@@ -96,8 +96,8 @@ async fn broken_rows_are_quarantined_as_far_as_the_alert_reaches_and_start_nothi
         assert_eq!(world.told_of("alert").await.len(), 1);
         assert_eq!(
             world.told_of("quarantine").await.len(),
-            3,
-            "one for each time it was widened"
+            1,
+            "told once, however far it reaches"
         );
         assert_eq!(
             world.plans().await.len(),

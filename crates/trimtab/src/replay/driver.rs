@@ -12,7 +12,8 @@ use trimtab_types::{Duration, Time};
 use super::{
     api::Api,
     fault::Fault,
-    history::History,
+    history::{History, HistoryColumns},
+    operator::Operator,
     report::period_of,
     traffic::{Input, Traffic, label},
 };
@@ -24,21 +25,12 @@ const IN_FLIGHT: usize = 4;
 /// The clock moves by this much.
 const STRIDE: Duration = Duration::from_hours(1);
 
-/// What an operator does on the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operator {
-    /// Sends the worst version that the gate refused, past the gate, as soon as the endpoint is free.
-    SendRefused {
-        /// Not before this time.
-        from: Time,
-    },
-}
-
 /// What is played.
 #[derive(Debug)]
 pub(crate) struct Drive<'a> {
     pub(crate) api: &'a Api,
     pub(crate) history: &'a History,
+    pub(crate) columns: HistoryColumns<'a>,
     pub(crate) endpoint: String,
     pub(crate) label_delay: Duration,
     pub(crate) train_until: Time,
@@ -192,42 +184,17 @@ impl Drive<'_> {
     }
 
     async fn operate(&mut self, now: Time) -> anyhow::Result<()> {
-        let due = |operator: &Operator| match operator {
-            Operator::SendRefused { from } => *from <= now,
-        };
-        let Some(position) = self.operators.iter().position(due) else {
+        let Some(operator) = self.operators.first() else {
             return Ok(());
         };
-        let plans: Value = self.api.get("plans?limit=50").await?;
-        let plans = plans["items"].as_array().cloned().unwrap_or_default();
-        if plans.iter().any(|plan| plan["state"] == "running") {
-            return Ok(());
+        if operator
+            .act(self.api, self.history, &self.columns, &self.endpoint, now)
+            .await?
+        {
+            self.operators.remove(0);
+            // The plan's first steps are carried out by the clock standing where it stands.
+            self.advance(now).await?;
         }
-        let refused = plans
-            .iter()
-            .filter(|plan| plan["state"] == "refused")
-            .filter_map(refused_version)
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(version, _)| version);
-        let Some(version) = refused else {
-            return Ok(());
-        };
-        let body = json!({ "endpoint": self.endpoint, "version": version, "skip_gate": true });
-        let _: Value = self.api.post("rollouts", &body).await?;
-        self.operators.remove(position);
-        // The plan's first steps are carried out by the clock standing where it stands.
-        self.advance(now).await
+        Ok(())
     }
-}
-
-/// The version that a plan's gate refused, with how much worse its loss was than the champion's.
-fn refused_version(plan: &Value) -> Option<(i64, f64)> {
-    let steps = plan["steps"].as_array()?;
-    let output = |name: &str| {
-        let step = steps.iter().find(|step| step["name"] == name)?;
-        Some(&step["output"])
-    };
-    let version = output("register")?["version"].as_i64()?;
-    let worse = output("gate")?["difference"]["estimate"].as_f64()?;
-    Some((version, worse))
 }
