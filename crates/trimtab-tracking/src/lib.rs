@@ -10,6 +10,7 @@ mod artifacts;
 mod batch;
 mod error;
 mod experiments;
+mod gc;
 mod inputs;
 mod logged_model_search;
 mod logged_models;
@@ -17,17 +18,20 @@ mod metrics;
 mod model;
 mod names;
 mod run_rows;
+mod places;
 mod run_search;
 mod runs;
 mod search;
 mod service;
 mod sql;
 mod validate;
+mod transfers;
 
 pub use artifact_path::{ArtifactPath, ArtifactUri};
 pub use artifacts::{ArtifactEntry, ArtifactListing};
 pub use error::TrackingError;
 pub use metrics::HistoryPage;
+pub use gc::{GcPlan, GcReport};
 pub use model::{
     Batch, CreateExperiment, CreateLoggedModel, CreateRun, Dataset, DatasetInput, DatasetRef,
     Experiment, ExperimentRef, Lifecycle, LoggedModel, LoggedModelMetric, LoggedModelOrder,
@@ -36,3 +40,5 @@ pub use model::{
 };
 pub use service::Tracking;
 pub use sql::MIGRATIONS;
+pub use places::{ArtifactFile, ArtifactPlace};
+pub use transfers::{Errand, Ticket, Upload};
