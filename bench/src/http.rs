@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::linux::net::TcpStreamExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,6 +10,8 @@ use anyhow::{Context as _, Result, bail};
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
+    /// Acknowledges what it receives at once, instead of with the next request or 40 ms later.
+    acknowledges_at_once: bool,
 }
 
 #[derive(Debug)]
@@ -23,12 +26,27 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         Ok(Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::with_capacity(1 << 16, stream),
+            acknowledges_at_once: false,
         })
+    }
+
+    pub(crate) fn acknowledging_at_once(mut self, yes: bool) -> Self {
+        self.acknowledges_at_once = yes;
+        self
+    }
+
+    /// Linux forgets the option by itself, so it is set around every read.
+    fn acknowledge(&self) -> Result<()> {
+        if self.acknowledges_at_once {
+            self.stream.get_ref().set_quickack(true)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn call(&mut self, request: &[u8]) -> Result<Answer> {
         self.stream.get_mut().write_all(request)?;
+        self.acknowledge()?;
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
         let status = line
@@ -49,6 +67,7 @@ impl Connection {
                 length = value.trim().parse().ok();
             }
         }
+        self.acknowledge()?;
         let Some(length) = length else {
             bail!("an answer without a length");
         };
@@ -56,6 +75,37 @@ impl Connection {
         self.stream.read_exact(&mut body)?;
         Ok(Answer { status, body })
     }
+}
+
+/// Sends a request on a connection of its own and counts the bytes of the answer's body, however it is framed.
+pub(crate) fn drain(address: SocketAddr, path: &str) -> Result<u64> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.0\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut reader = BufReader::with_capacity(1 << 20, stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    if !line.contains(" 200 ") {
+        bail!("the answer to {path} was `{}`", line.trim());
+    }
+    while !line.trim().is_empty() {
+        line.clear();
+        reader.read_line(&mut line)?;
+    }
+    Ok(std::io::copy(&mut reader, &mut std::io::sink())?)
+}
+
+pub(crate) fn put(path: &str, body: &[u8]) -> Vec<u8> {
+    let mut request = format!(
+        "PUT {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(body);
+    request
 }
 
 pub(crate) fn get(path: &str) -> Vec<u8> {

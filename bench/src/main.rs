@@ -8,6 +8,7 @@ mod http;
 mod measure;
 mod server;
 mod spread;
+mod tracking;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,10 +18,18 @@ use serde_json::Value;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("tracking", words)) = words
+        .split_first()
+        .map(|(first, rest)| (first.as_str(), rest))
+    {
+        return tracking::main(words);
+    }
     let save = match words.as_slice() {
         [] => None,
         [flag, file] if flag == "--save" => Some(PathBuf::from(file)),
-        _ => bail!("usage: cargo xtask bench [--save FILE.json]"),
+        _ => bail!(
+            "usage: cargo xtask bench [--save FILE.json]\n       cargo xtask bench tracking [--peer] [--only WORD] [--seconds N] [--save FILE.json]"
+        ),
     };
     let binary = variable("TRIMTAB_BIN")?;
     let python = variable("TRIMTAB_PYTHON")?;

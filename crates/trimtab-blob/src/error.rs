@@ -38,14 +38,19 @@ pub enum BlobError {
         #[source]
         source: std::io::Error,
     },
-    /// The object store failed.
-    #[error("cannot {doing}")]
-    Store {
-        /// What was attempted.
-        doing: &'static str,
-        /// What the store said.
-        #[source]
-        source: object_store::Error,
+    /// An upload is not whole.
+    #[error(
+        "the upload is not whole: the parts that arrived are {numbers:?}, or one of them is not what the list says"
+    )]
+    Parts {
+        /// The parts that arrived.
+        numbers: Vec<u32>,
+    },
+    /// A location that no import named, or that leads out of one.
+    #[error("`{uri}` is not below a location that this server may read")]
+    Outside {
+        /// The location.
+        uri: String,
     },
     /// The database failed.
     #[error(transparent)]
@@ -58,7 +63,9 @@ impl Coded for BlobError {
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::Range { .. } => ErrorCode::invalid("range"),
             Self::Source { .. } => ErrorCode::invalid("body"),
-            Self::Io { .. } | Self::Store { .. } => ErrorCode::Unavailable,
+            Self::Parts { .. } => ErrorCode::invalid("parts"),
+            Self::Outside { .. } => ErrorCode::Unsupported,
+            Self::Io { .. } => ErrorCode::Unavailable,
             Self::Db(error) => error.code(),
         }
     }
@@ -68,11 +75,12 @@ impl Coded for BlobError {
             Self::Io { .. } => Some(
                 "check that the disk is not full and that the data folder is writable".to_owned(),
             ),
+            Self::Outside { .. } => Some("read it with a client of that store".to_owned()),
             Self::Db(error) => error.hint(),
             Self::NotFound { .. }
             | Self::Range { .. }
-            | Self::Source { .. }
-            | Self::Store { .. } => None,
+            | Self::Parts { .. }
+            | Self::Source { .. } => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes of any size, kept once per workspace and content, counted by reference; on local disk through `object_store`.
+//! Bytes of any size, kept once per workspace and content, counted by reference; small ones in their row, others as files.
 //!
 //! It knows no artifact, model or dataset: whoever refers to a blob owns the reference and gives it back.
 //!
@@ -8,10 +8,17 @@
 
 mod body;
 mod error;
+mod files;
+mod foreign;
+mod parts;
+mod pin;
+mod signed;
 mod sql;
 mod store;
 
 pub use body::BlobBody;
 pub use error::BlobError;
+pub use foreign::ForeignEntry;
+pub use pin::Pin;
 pub use sql::MIGRATIONS;
 pub use store::{BlobRef, BlobStore, Kept, Staged};

@@ -8,14 +8,18 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt};
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, local::LocalFileSystem};
-use tokio::io::AsyncWriteExt;
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
 use trimtab_db::{Db, DbError, Lane, Tx};
-use trimtab_types::{Clock, Scope};
+use trimtab_types::{Clock, Duration, Scope};
 
-use crate::{BlobBody, BlobError, sql};
+use crate::{
+    BlobBody, BlobError, Pin,
+    files::{self, Writing, blocking},
+    pin::Pins,
+    signed::Signer,
+    sql,
+};
 
 /// A stored content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +32,24 @@ pub struct BlobRef {
     pub size: u64,
 }
 
-/// A content that is safely on disk but that no row names yet: see [`BlobStore::stage`]. Dropped unkept, its file goes.
+/// A content that is safe but that no row names yet: in a synced file, or, when it is small, in memory on its way into
+/// the transaction that will name it. See [`BlobStore::stage`]. Dropped unkept, its file goes.
 #[derive(Debug)]
 pub struct Staged {
     blob: BlobRef,
     path: Option<PathBuf>,
+    content: Option<Bytes>,
 }
 
 impl Staged {
+    pub(crate) fn in_file(blob: BlobRef, path: PathBuf) -> Self {
+        Self {
+            blob,
+            path: Some(path),
+            content: None,
+        }
+    }
+
     /// Number of bytes.
     pub fn size(&self) -> u64 {
         self.blob.size
@@ -50,7 +64,7 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if let Some(path) = self.path.take() {
-            remove(&path);
+            files::remove(&path);
         }
     }
 }
@@ -76,114 +90,112 @@ pub struct BlobStore(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     root: PathBuf,
-    objects: LocalFileSystem,
     db: Db,
     clock: Clock,
+    pins: Arc<Pins>,
+    signer: Signer,
 }
 
 const INCOMING: &str = "incoming";
-
-fn remove(path: &Path) {
-    if let Err(error) = std::fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, "a blob's file could not be removed; the next sweep tries again");
-    }
-}
-
-fn io_error(doing: &'static str) -> impl Fn(io::Error) -> BlobError {
-    move |source| BlobError::Io { doing, source }
-}
-
-fn store_error(doing: &'static str) -> impl Fn(object_store::Error) -> BlobError {
-    move |source| BlobError::Store { doing, source }
-}
+/// What is no larger is kept in its row: one commit, and no file to sync.
+const SMALL: usize = 32 << 10;
+/// How many files a sweep asks the database about at once.
+const STEP: usize = 500;
 
 impl BlobStore {
     /// Opens (and makes) the folder; what an interrupted upload left is removed.
     pub async fn open(dir: &Path, db: Db, clock: Clock) -> Result<Self, BlobError> {
-        let incoming = dir.join(INCOMING);
-        match tokio::fs::remove_dir_all(&incoming).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(io_error("clear the folder of interrupted uploads")(error));
+        let dir = dir.to_owned();
+        let (root, signer) = blocking("open the blob folder", move || {
+            let incoming = dir.join(INCOMING);
+            match std::fs::remove_dir_all(&incoming) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
             }
-            Ok(()) | Err(_) => {}
-        }
-        tokio::fs::create_dir_all(&incoming)
-            .await
-            .map_err(io_error("make the blob folder"))?;
-        let root = tokio::fs::canonicalize(dir)
-            .await
-            .map_err(io_error("open the blob folder"))?;
-        let objects =
-            LocalFileSystem::new_with_prefix(&root).map_err(store_error("open the blob folder"))?;
+            std::fs::create_dir_all(&incoming)?;
+            let root = std::fs::canonicalize(dir)?;
+            let signer = Signer::open(&root)?;
+            Ok((root, signer))
+        })
+        .await?;
         Ok(Self(Arc::new(Inner {
             root,
-            objects,
             db,
             clock,
+            pins: Arc::default(),
+            signer,
         })))
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.0.root
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     fn path(&self, key: &str) -> PathBuf {
         self.0.root.join(key)
     }
 
-    /// Takes a stream to disk, hashed and synced, without a reference yet; [`BlobStore::keep`] gives it one inside
-    /// the caller's own transaction.
+    /// A new key, where its bytes arrive, and where they go then.
+    pub(crate) fn new_place(&self) -> (String, PathBuf, PathBuf) {
+        let name = uuid::Uuid::now_v7().simple().to_string();
+        // The last digits of a UUIDv7 are random: they spread the files over 256 folders.
+        let key = format!("{}/{name}", &name[30..]);
+        let target = self.path(&key);
+        (key, self.0.root.join(INCOMING).join(name), target)
+    }
+
+    /// While it lives, no file of the store goes.
+    pub fn pin(&self) -> Pin {
+        self.0.pins.pin()
+    }
+
+    /// The text with a code that only this store can make, in letters that a URL takes.
+    pub fn sign(&self, text: &str) -> String {
+        self.0.signer.sign(text)
+    }
+
+    /// The text that this store once signed.
+    pub fn signed(&self, signed: &str) -> Option<String> {
+        self.0.signer.open_text(signed)
+    }
+
+    /// Takes a stream in, hashed, without a reference yet; [`BlobStore::keep`] gives it one inside the caller's own
+    /// transaction. What is not small is on disk and synced then.
     pub async fn stage<S, E>(&self, stream: S) -> Result<Staged, BlobError>
     where
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let name = uuid::Uuid::now_v7().simple().to_string();
-        // The last digits of a UUIDv7 are random: they spread the files over 256 folders.
-        let shard = name[30..].to_owned();
-        let temporary = self.0.root.join(INCOMING).join(&name);
-        let mut staged = Staged {
-            blob: BlobRef {
-                key: format!("{shard}/{name}"),
-                blake3: String::new(),
-                size: 0,
-            },
-            path: Some(temporary.clone()),
-        };
-        let mut file = tokio::fs::File::create_new(&temporary)
-            .await
-            .map_err(io_error("make a blob's file"))?;
-        let mut hasher = blake3::Hasher::new();
-        let mut stream = std::pin::pin!(stream);
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|source| BlobError::Source {
+        let stream = stream.map(|chunk| {
+            chunk.map_err(|source| BlobError::Source {
                 source: source.into(),
-            })?;
-            hasher.update(&chunk);
-            staged.blob.size += chunk.len() as u64;
-            file.write_all(&chunk)
-                .await
-                .map_err(io_error("write a blob"))?;
+            })
+        });
+        let mut stream = std::pin::pin!(stream);
+        let mut first = Vec::new();
+        let mut size = 0;
+        while size <= SMALL {
+            let Some(chunk) = stream.next().await else {
+                return Ok(small(&first, size));
+            };
+            let chunk = chunk?;
+            size += chunk.len();
+            first.push(chunk);
         }
-        file.flush().await.map_err(io_error("write a blob"))?;
-        file.sync_all().await.map_err(io_error("sync a blob"))?;
-        drop(file);
-        let target = self.path(&staged.blob.key);
-        let folder = self.0.root.join(&shard);
-        tokio::fs::create_dir_all(&folder)
-            .await
-            .map_err(io_error("make a blob's folder"))?;
-        tokio::fs::rename(&temporary, &target)
-            .await
-            .map_err(io_error("name a blob"))?;
-        staged.path = Some(target);
-        let synced = tokio::fs::File::open(&folder)
-            .await
-            .map_err(io_error("sync a blob's folder"))?;
-        synced
-            .sync_all()
-            .await
-            .map_err(io_error("sync a blob's folder"))?;
-        staged.blob.blake3 = hasher.finalize().to_hex().to_string();
-        Ok(staged)
+        let (key, temporary, target) = self.new_place();
+        let writing = blocking("make a blob's file", move || Writing::begin(temporary)).await?;
+        let writing = files::write_stream(writing, first, &mut stream).await?;
+        let of_target = target.clone();
+        let (blake3, size) = blocking("sync a blob", move || writing.finish(&of_target)).await?;
+        Ok(Staged::in_file(BlobRef { key, blake3, size }, target))
     }
 
     /// Refers to a staged content, inside the caller's transaction. Equal content is kept once: the answer then names
@@ -199,6 +211,7 @@ impl BlobStore {
             tx,
             &scope.workspace,
             &staged.blob,
+            staged.content.as_deref(),
             &scope.principal.name,
             self.0.clock.wall(),
         )?;
@@ -210,7 +223,7 @@ impl BlobStore {
     /// After the commit of [`BlobStore::keep`]: removes the copy that was not needed.
     pub fn settle(&self, kept: Kept) -> BlobRef {
         if let Some(path) = &kept.surplus {
-            remove(path);
+            files::remove(path);
         }
         kept.blob
     }
@@ -226,9 +239,9 @@ impl BlobStore {
         sql::release(tx, &scope.workspace, hash)
     }
 
-    /// Removes the file of a key that no row names any more.
+    /// Removes the file of a key that no row names any more; while the store is pinned, later.
     pub fn remove_file(&self, key: &str) {
-        remove(&self.path(key));
+        self.0.pins.remove(self.path(key));
     }
 
     /// Stores a stream and refers to it once.
@@ -304,51 +317,117 @@ impl BlobStore {
         if size == 0 {
             return Ok(BlobBody::new(0, futures::stream::empty().boxed()));
         }
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(range)),
-            ..GetOptions::default()
-        };
-        let result = self
-            .0
-            .objects
-            .get_opts(&object_store::path::Path::from(blob.key.as_str()), options)
-            .await
-            .map_err(store_error("read a blob"))?;
-        let chunks = result.into_stream().map_err(store_error("read a blob"));
+        if sql::is_row(&blob.key) {
+            let content = self.content(blob).await?;
+            // A row's content is at most `SMALL` bytes.
+            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
+            let piece = content.slice(place(range.start)..place(range.end));
+            let once = futures::stream::once(std::future::ready(Ok(piece)));
+            return Ok(BlobBody::new(size, once.boxed()));
+        }
+        let chunks = files::read_range(self.path(&blob.key), range).await?;
         Ok(BlobBody::new(size, chunks.boxed()))
     }
 
-    /// The content's file, where the store is a local folder. Read only: the bytes are shared.
-    pub fn local_path(&self, blob: &BlobRef) -> Option<PathBuf> {
-        Some(self.path(&blob.key))
+    async fn content(&self, blob: &BlobRef) -> Result<Bytes, BlobError> {
+        let key = blob.key.clone();
+        let content = self.0.db.read(move |tx| sql::content(tx, &key)).await?;
+        content.map(Bytes::from).ok_or_else(|| BlobError::NotFound {
+            hash: blob.blake3.clone(),
+        })
     }
 
-    /// Removes files that no row names and that are older than an hour (younger ones may be on their way to a row);
-    /// answers how many.
+    /// The content's file, where it has one (a small one has not). Read only: the bytes are shared.
+    pub fn local_path(&self, blob: &BlobRef) -> Option<PathBuf> {
+        (!sql::is_row(&blob.key)).then(|| self.path(&blob.key))
+    }
+
+    /// The contents that are files, in the order of their keys, as a backup lists them: after a key, at most so many.
+    pub fn files_after(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &str,
+        limit: u32,
+    ) -> Result<Vec<BlobRef>, DbError> {
+        sql::files_after(tx, key, limit)
+    }
+
+    /// Removes files that no row names and that are older than an hour (younger ones may be on their way to a row),
+    /// and parts of uploads that were given up; answers how many. While the store is pinned, nothing.
     pub async fn sweep(&self) -> Result<u64, BlobError> {
-        let young = self.0.clock.wall() - trimtab_types::Duration::from_hours(1);
-        let mut listed = self.0.objects.list(None);
-        let mut removed = 0;
-        while let Some(object) = listed
-            .try_next()
-            .await
-            .map_err(store_error("list the blobs"))?
-        {
-            if object.last_modified.timestamp_micros() > young.as_micros() {
-                continue;
-            }
-            let key = object.location.to_string();
-            let asked = key.clone();
-            let is_known = self.0.db.read(move |tx| sql::knows_key(tx, &asked)).await?;
-            if !is_known {
-                self.0
-                    .objects
-                    .delete(&object.location)
-                    .await
-                    .map_err(store_error("remove an unused blob"))?;
-                removed += 1;
+        if self.0.pins.is_pinned() {
+            return Ok(0);
+        }
+        let young = self.0.clock.wall() - Duration::from_hours(1);
+        let micros = u64::try_from(young.as_micros()).unwrap_or(0);
+        let young = std::time::UNIX_EPOCH + std::time::Duration::from_micros(micros);
+        let mut removed = self.sweep_parts().await?;
+        let root = self.0.root.clone();
+        let shards = blocking("list the blobs", move || shards(&root)).await?;
+        for shard in shards {
+            let folder = self.0.root.join(&shard);
+            let old = blocking("list the blobs", move || old_files(&folder, young)).await?;
+            for names in old.chunks(STEP) {
+                let keys: Vec<String> =
+                    names.iter().map(|name| format!("{shard}/{name}")).collect();
+                let asked = keys.clone();
+                let known = self.0.db.read(move |tx| sql::known(tx, &asked)).await?;
+                for key in keys.iter().filter(|key| !known.contains(key)) {
+                    self.remove_file(key);
+                    removed += 1;
+                }
             }
         }
         Ok(removed)
     }
+}
+
+fn small(chunks: &[Bytes], size: usize) -> Staged {
+    let content = if let [only] = chunks {
+        only.clone()
+    } else {
+        let mut all = BytesMut::with_capacity(size);
+        for chunk in chunks {
+            all.extend_from_slice(chunk);
+        }
+        all.freeze()
+    };
+    Staged {
+        blob: BlobRef {
+            key: format!("row/{}", uuid::Uuid::now_v7().simple()),
+            blake3: blake3::hash(&content).to_hex().to_string(),
+            size: size as u64,
+        },
+        path: None,
+        content: Some(content),
+    }
+}
+
+/// The folders of files, each named by two hexadecimal digits, and uploads under way.
+fn shards(root: &Path) -> io::Result<Vec<String>> {
+    let mut shards = Vec::new();
+    for entry in std::fs::read_dir(root)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let is_shard = name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_shard || name == INCOMING {
+            shards.push(name);
+        }
+    }
+    Ok(shards)
+}
+
+fn old_files(folder: &Path, young: std::time::SystemTime) -> io::Result<Vec<String>> {
+    let mut old = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.metadata() {
+            Ok(about) if about.modified()? < young => {
+                old.push(entry.file_name().to_string_lossy().into_owned());
+            }
+            // It went while we looked.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(old)
 }

@@ -4,14 +4,15 @@ use std::io;
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{RawQuery, Request, State},
     response::Response,
 };
+use bytes::Bytes;
 use futures::TryStreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use trimtab_edge::CallScope;
-use trimtab_tracking::{ArtifactListing, ArtifactPath, ArtifactUri};
+use trimtab_tracking::{ArtifactListing, ArtifactPath, ArtifactPlace};
 use trimtab_types::Scope;
 
 use crate::{
@@ -24,11 +25,15 @@ use crate::{
 
 /// The path behind a route's prefix, its percent signs decoded once.
 fn path_of(uri: &http::Uri) -> Result<ArtifactPath, Refusal> {
-    const MARK: &str = "/mlflow-artifacts/artifacts/";
+    path_behind(uri, "/mlflow-artifacts/artifacts/")
+}
+
+/// The path behind some words of the URL.
+pub(crate) fn path_behind(uri: &http::Uri, mark: &str) -> Result<ArtifactPath, Refusal> {
     let raw = uri.path();
     let rest = raw
-        .find(MARK)
-        .map(|at| &raw[at + MARK.len()..])
+        .find(mark)
+        .map(|at| &raw[at + mark.len()..])
         .unwrap_or_default();
     let text = percent_encoding::percent_decode_str(rest)
         .decode_utf8()
@@ -59,7 +64,8 @@ pub(crate) async fn download(
     request: Request,
 ) -> Result<Response, Refusal> {
     let path = path_of(request.uri())?;
-    file(&services, &scope, &path, request.headers()).await
+    let place = ArtifactPlace::Own(path);
+    file(&services, &scope, &place, request.headers()).await
 }
 
 pub(crate) async fn remove(
@@ -72,21 +78,16 @@ pub(crate) async fn remove(
     Ok(wire::nothing())
 }
 
-/// Files by path, each relative to `from`.
+/// Files by path, each below `from`.
 fn files(listing: &ArtifactListing, from: &ArtifactPath) -> Value {
-    let cut = if from.is_root() {
-        0
-    } else {
-        from.as_str().len() + 1
-    };
     listing
         .entries
         .iter()
         .map(|entry| {
-            let path = entry.path.as_str().get(cut..).unwrap_or_default();
+            let path = from.join(&entry.path);
             match entry.size {
-                Some(size) => json!({ "path": path, "is_dir": false, "file_size": size }),
-                None => json!({ "path": path, "is_dir": true }),
+                Some(size) => json!({ "path": path.as_str(), "is_dir": false, "file_size": size }),
+                None => json!({ "path": path.as_str(), "is_dir": true }),
             }
         })
         .collect()
@@ -103,26 +104,60 @@ pub(crate) async fn list(
             .unwrap_or_default()
             .trim_start_matches('/'),
     )?;
-    let listing = services.tracking.artifact_list(&scope, &folder).await?;
-    Ok(Json(wire::object([("files", files(&listing, &folder))])))
+    let place = ArtifactPlace::Own(folder);
+    let listing = services
+        .tracking
+        .artifact_list_place(&scope, &place)
+        .await?;
+    let names = files(&listing, &ArtifactPath::root());
+    Ok(Json(wire::object([("files", names)])))
 }
 
-/// The root of a run's artifacts in our store.
+/// The root of a run's artifacts.
 async fn run_root(
     services: &Services,
     scope: &Scope,
     input: &Input,
-) -> Result<(String, ArtifactPath), Refusal> {
+) -> Result<(String, ArtifactPlace), Refusal> {
     let run = services.tracking.get_run(scope, input.run()?).await?;
-    match ArtifactUri::parse(&run.artifact_uri)? {
-        ArtifactUri::Own(root) => Ok((run.artifact_uri, root)),
-        ArtifactUri::Run(..) | ArtifactUri::LoggedModel(..) | ArtifactUri::Foreign(_) => {
-            Err(Refusal::unsupported(format!(
-                "artifacts at {} are not kept by this server: read them with a client of that store",
-                run.artifact_uri
-            )))
-        }
-    }
+    let root = services
+        .tracking
+        .artifact_place(scope, &run.artifact_uri)
+        .await?;
+    Ok((run.artifact_uri, root))
+}
+
+/// The root of a logged model's artifacts.
+async fn model_root(
+    services: &Services,
+    scope: &Scope,
+    input: &Input,
+) -> Result<(String, ArtifactPlace), Refusal> {
+    let model = services
+        .tracking
+        .get_logged_model(scope, input.logged_model()?)
+        .await?;
+    let root = services
+        .tracking
+        .artifact_place(scope, &model.artifact_uri)
+        .await?;
+    Ok((model.artifact_uri, root))
+}
+
+async fn list_below(
+    services: &Services,
+    scope: &Scope,
+    (uri, root): (String, ArtifactPlace),
+    below: &ArtifactPath,
+) -> Answer {
+    let listing = services
+        .tracking
+        .artifact_list_place(scope, &root.join(below))
+        .await?;
+    Ok(Json(wire::object([
+        ("root_uri", uri.into()),
+        ("files", files(&listing, below)),
+    ])))
 }
 
 /// What stands in a folder of a run; paths are relative to the run's root.
@@ -132,15 +167,8 @@ pub(crate) async fn list_run(
     input: Input,
 ) -> Answer {
     let below = ArtifactPath::parse(&input.text("path")?.unwrap_or_default())?;
-    let (uri, root) = run_root(&services, &scope, &input).await?;
-    let listing = services
-        .tracking
-        .artifact_list(&scope, &root.join(&below))
-        .await?;
-    Ok(Json(wire::object([
-        ("root_uri", uri.into()),
-        ("files", files(&listing, &root)),
-    ])))
+    let root = run_root(&services, &scope, &input).await?;
+    list_below(&services, &scope, root, &below).await
 }
 
 /// What stands in a folder of a logged model; paths are relative to its root.
@@ -150,22 +178,8 @@ pub(crate) async fn list_logged_model(
     input: Input,
 ) -> Answer {
     let below = ArtifactPath::parse(&input.text("artifact_directory_path")?.unwrap_or_default())?;
-    let model = services
-        .tracking
-        .get_logged_model(&scope, input.logged_model()?)
-        .await?;
-    let root = services
-        .tracking
-        .artifact_path(&scope, &model.artifact_uri)
-        .await?;
-    let listing = services
-        .tracking
-        .artifact_list(&scope, &root.join(&below))
-        .await?;
-    Ok(Json(wire::object([
-        ("root_uri", model.artifact_uri.into()),
-        ("files", files(&listing, &root)),
-    ])))
+    let root = model_root(&services, &scope, &input).await?;
+    list_below(&services, &scope, root, &below).await
 }
 
 /// A file of a run, for a browser.
@@ -188,14 +202,7 @@ pub(crate) async fn get_of_logged_model(
     input: Input,
 ) -> Result<Response, Refusal> {
     let path = ArtifactPath::parse(&input.required("artifact_file_path")?)?;
-    let model = services
-        .tracking
-        .get_logged_model(&scope, input.logged_model()?)
-        .await?;
-    let root = services
-        .tracking
-        .artifact_path(&scope, &model.artifact_uri)
-        .await?;
+    let (_, root) = model_root(&services, &scope, &input).await?;
     file(&services, &scope, &root.join(&path), &headers).await
 }
 
@@ -214,15 +221,49 @@ pub(crate) async fn get_of_version(
         .get_version(&scope, &name, version)
         .await?;
     let uri = source::download_uri(&services, &scope, &version).await?;
-    let root = services.tracking.artifact_path(&scope, &uri).await?;
+    let root = services.tracking.artifact_place(&scope, &uri).await?;
     file(&services, &scope, &root.join(&path), &headers).await
 }
 
-/// Multipart and presigned transfers are for object stores that clients reach themselves.
-pub(crate) async fn no_multipart() -> Refusal {
-    Refusal::unsupported(
-        "Multipart and presigned transfers are not supported by this server's artifact store: use a plain upload or download",
-    )
+/// The most bytes that MLflow's UI may add to a run at once.
+const FROM_BROWSER: usize = 10 << 20;
+
+/// Adds a file to a run, as MLflow's UI does.
+pub(crate) async fn upload_of_run(
+    State(services): State<Services>,
+    CallScope(scope): CallScope,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Answer {
+    let input = Input::of_query(&query.unwrap_or_default())?;
+    for field in ["run_uuid", "path"] {
+        if input.text(field)?.is_none_or(|text| text.is_empty()) {
+            let message = format!("Request must specify {field}.");
+            return Err(Refusal::invalid(field, message));
+        }
+    }
+    let path = ArtifactPath::parse(&input.required("path")?)?;
+    if body.is_empty() {
+        return Err(Refusal::invalid("body", "Request must specify data."));
+    }
+    if body.len() > FROM_BROWSER {
+        return Err(Refusal::invalid(
+            "body",
+            "Artifact size is too large. Max size is 10MB.",
+        ));
+    }
+    let (uri, root) = run_root(&services, &scope, &input).await?;
+    let ArtifactPlace::Own(root) = root else {
+        return Err(Refusal::unsupported(format!(
+            "artifacts at {uri} are not kept by this server: they are only read"
+        )));
+    };
+    let stream = futures::stream::once(std::future::ready(Ok::<_, io::Error>(body)));
+    services
+        .tracking
+        .artifact_put(&scope, &root.join(&path), stream)
+        .await?;
+    Ok(wire::nothing())
 }
 
 /// What a range header asks of a file of this size; `None` is the whole file, `Err` what cannot be given.
@@ -274,23 +315,28 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-async fn file(
+/// Answers a file, or the part of it that was asked for.
+pub(crate) async fn file(
     services: &Services,
     scope: &Scope,
-    path: &ArtifactPath,
+    place: &ArtifactPlace,
     headers: &HeaderMap,
 ) -> Result<Response, Refusal> {
-    let blob = services.tracking.artifact_blob(scope, path).await?;
-    let range = range_of(headers, blob.size)?;
+    let (ArtifactPlace::Own(path) | ArtifactPlace::Foreign { below: path, .. }) = place;
+    let found = services.tracking.artifact_file(scope, place).await?;
+    let range = range_of(headers, found.size())?;
     let is_part = range.is_some();
-    let range = range.unwrap_or(0..blob.size);
+    let range = range.unwrap_or(0..found.size());
     let content_range = format!(
         "bytes {}-{}/{}",
         range.start,
         range.end.saturating_sub(1),
-        blob.size
+        found.size()
     );
-    let body = services.tracking.artifact_range(&blob, range).await?;
+    let body = services
+        .tracking
+        .artifact_file_range(scope, &found, range)
+        .await?;
     let length = body.size();
     let mut response = Response::new(Body::from_stream(body));
     let name = path.as_str().rsplit('/').next().unwrap_or_default();
@@ -310,7 +356,9 @@ async fn file(
     if let Ok(value) = HeaderValue::try_from(disposition) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    if let Ok(value) = HeaderValue::try_from(format!("\"{}\"", blob.blake3)) {
+    if let Some(hash) = found.blake3()
+        && let Ok(value) = HeaderValue::try_from(format!("\"{hash}\""))
+    {
         headers.insert(header::ETAG, value);
     }
     if is_part {

@@ -13,6 +13,7 @@ mod refusal;
 mod runs;
 mod source;
 mod table;
+mod transfers;
 mod versions;
 mod wire;
 

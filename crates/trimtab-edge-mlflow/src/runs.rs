@@ -104,6 +104,7 @@ pub(crate) async fn search(
         view: input.choice("run_view_type", &VIEWS)?.unwrap_or_default(),
         limit: input.limit("max_results")?,
         page_token: input.text("page_token")?,
+        columns: None,
     };
     let page = services.tracking.search_runs(&scope, search).await?;
     let items: Vec<Value> = page.items.iter().map(wire::run).collect();

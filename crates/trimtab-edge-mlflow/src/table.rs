@@ -1,10 +1,11 @@
 //! The table of paths. Every API path is there twice: MLflow's UI calls it below `/ajax-api`.
 
-use trimtab_edge::{BodyLimit, Edge, Route, Routes};
+use trimtab_edge::{BodyLimit, Edge, Gate, Route, Routes};
 use trimtab_types::Verb::{Read, Write};
 
 use crate::{
-    Services, artifacts, experiments, history, logged_models, models, probes, runs, versions,
+    Services, artifacts, experiments, history, logged_models, models, probes, runs, transfers,
+    versions,
 };
 
 /// Adds a route below `/api` and below `/ajax-api`.
@@ -120,15 +121,36 @@ fn of_artifacts() -> Routes<Services> {
         get "2.0/mlflow-artifacts/artifacts" Read "artifact" artifacts::list;
         get "2.0/mlflow-artifacts/artifacts/{*path}" Read "artifact" artifacts::download;
         delete "2.0/mlflow-artifacts/artifacts/{*path}" Write "artifact" artifacts::remove;
-        post "2.0/mlflow-artifacts/mpu/create/{*path}" Write "artifact" artifacts::no_multipart;
-        post "2.0/mlflow-artifacts/mpu/complete/{*path}" Write "artifact" artifacts::no_multipart;
-        post "2.0/mlflow-artifacts/mpu/abort/{*path}" Write "artifact" artifacts::no_multipart;
-        get "2.0/mlflow-artifacts/presigned/{*path}" Read "artifact" artifacts::no_multipart;
-        post "2.0/mlflow/artifacts/presigned-upload-url" Write "artifact" artifacts::no_multipart;
-        post "2.0/mlflow/artifacts/presigned-download-url" Read "artifact" artifacts::no_multipart;
+        post "2.0/mlflow-artifacts/mpu/create/{*path}" Write "artifact" transfers::create;
+        post "2.0/mlflow-artifacts/mpu/complete/{*path}" Write "artifact" transfers::complete;
+        post "2.0/mlflow-artifacts/mpu/abort/{*path}" Write "artifact" transfers::abort;
+        get "2.0/mlflow-artifacts/presigned/{*path}" Read "artifact" transfers::presign;
+        post "2.0/mlflow/artifacts/presigned-upload-url" Write "artifact" transfers::presign_upload;
+        post "2.0/mlflow/artifacts/presigned-download-url" Read "artifact" transfers::presign_download;
     );
     let upload = |path| Route::put(path, Write, "artifact").body_limit(BodyLimit::Unlimited);
+    // The word in the path is the right to the transfer: no credentials beside it, as with an object store.
+    let by_ticket = |path| Route {
+        gate: Gate::Public,
+        ..upload(path)
+    };
     routes
+        .route(
+            by_ticket("/api/2.0/mlflow-artifacts/part/{ticket}"),
+            transfers::part,
+        )
+        .route(
+            by_ticket("/api/2.0/mlflow-artifacts/signed/{ticket}"),
+            transfers::signed_put,
+        )
+        .route(
+            Route::public("/api/2.0/mlflow-artifacts/signed/{ticket}", "artifact"),
+            transfers::signed_get,
+        )
+        .route(
+            Route::post("/ajax-api/2.0/mlflow/upload-artifact", Write, "artifact"),
+            artifacts::upload_of_run,
+        )
         .route(
             upload("/api/2.0/mlflow-artifacts/artifacts/{*path}"),
             artifacts::upload,

@@ -7,11 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use futures::Stream;
-use trimtab_blob::{BlobBody, BlobRef};
+use trimtab_blob::{BlobBody, BlobRef, Staged};
 use trimtab_db::{Lane, Tx, params};
 use trimtab_types::{Scope, WorkspaceId};
 
-use crate::{ArtifactPath, ArtifactUri, Tracking, TrackingError, logged_models, runs};
+use crate::{ArtifactPath, ArtifactPlace, Tracking, TrackingError};
 
 /// One file or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,8 +152,18 @@ impl Tracking {
         if path.is_root() {
             return Err(TrackingError::invalid("path", "Invalid path"));
         }
+        let staged = self.0.blobs.stage(stream).await?;
+        self.artifact_keep(scope, path, staged).await
+    }
+
+    /// Gives a staged content a path.
+    pub(crate) async fn artifact_keep(
+        &self,
+        scope: &Scope,
+        path: &ArtifactPath,
+        staged: Staged,
+    ) -> Result<BlobRef, TrackingError> {
         let blobs = self.0.blobs.clone();
-        let staged = blobs.stage(stream).await?;
         let (path, now) = (path.as_str().to_owned(), self.now());
         let (of_command, scope_of_row) = (blobs.clone(), scope.clone());
         let (kept, unused) = self
@@ -188,6 +198,11 @@ impl Tracking {
             blobs.remove_file(&key);
         }
         Ok(blobs.settle(kept))
+    }
+
+    /// Removes contents that nothing refers to, remains of interrupted uploads; answers how many.
+    pub async fn sweep_blobs(&self) -> Result<u64, TrackingError> {
+        Ok(self.0.blobs.sweep().await?)
     }
 
     /// Streams the file at a path.
@@ -242,9 +257,19 @@ impl Tracking {
         scope: &Scope,
         path: &ArtifactPath,
     ) -> Result<(), TrackingError> {
+        self.artifact_delete_counted(scope, path).await.map(|_| ())
+    }
+
+    /// The same; answers how many files that were.
+    pub(crate) async fn artifact_delete_counted(
+        &self,
+        scope: &Scope,
+        path: &ArtifactPath,
+    ) -> Result<u64, TrackingError> {
         if path.is_root() {
             return Err(TrackingError::invalid("path", "Invalid path"));
         }
+        let mut count = 0;
         let path_text = path.as_str().to_owned();
         let mut files = {
             let (workspace, path) = (scope.workspace.clone(), path.clone());
@@ -265,8 +290,9 @@ impl Tracking {
                 .await?;
             files.extend(found.into_iter().map(|file| file.path));
             if files.is_empty() {
-                return Ok(());
+                return Ok(count);
             }
+            count += files.len() as u64;
             for chunk in std::mem::take(&mut files).chunks(100) {
                 self.remove(scope, chunk.to_vec()).await?;
             }
@@ -304,34 +330,11 @@ impl Tracking {
         scope: &Scope,
         uri: &str,
     ) -> Result<ArtifactPath, TrackingError> {
-        let foreign = || TrackingError::Foreign {
-            uri: uri.chars().take(200).collect(),
-        };
-        let (root, path) = match ArtifactUri::parse(uri)? {
-            ArtifactUri::Own(path) => return Ok(path),
-            ArtifactUri::Foreign(_) => return Err(foreign()),
-            ArtifactUri::Run(id, path) => {
-                let workspace = scope.workspace.clone();
-                let run = self
-                    .db()
-                    .read(move |tx| runs::by_id(tx, &workspace, id))
-                    .await?;
-                (run.artifact_uri, path)
-            }
-            ArtifactUri::LoggedModel(id, path) => {
-                let workspace = scope.workspace.clone();
-                let model = self
-                    .db()
-                    .read(move |tx| logged_models::by_id(tx, &workspace, id))
-                    .await?;
-                (model.artifact_uri, path)
-            }
-        };
-        match ArtifactUri::parse(&root)? {
-            ArtifactUri::Own(root) => Ok(root.join(&path)),
-            ArtifactUri::Run(..) | ArtifactUri::LoggedModel(..) | ArtifactUri::Foreign(_) => {
-                Err(foreign())
-            }
+        match self.artifact_place(scope, uri).await? {
+            ArtifactPlace::Own(path) => Ok(path),
+            ArtifactPlace::Foreign { uri, .. } => Err(TrackingError::Foreign {
+                uri: uri.chars().take(200).collect(),
+            }),
         }
     }
 
@@ -343,7 +346,12 @@ impl Tracking {
         uri: &str,
         dest: &Path,
     ) -> Result<u64, TrackingError> {
-        let root = self.artifact_path(scope, uri).await?;
+        let root = match self.artifact_place(scope, uri).await? {
+            ArtifactPlace::Own(root) => root,
+            foreign @ ArtifactPlace::Foreign { .. } => {
+                return self.export_foreign(scope, foreign, dest).await;
+            }
+        };
         let (start, end) = below(&root);
         let mut from = start.clone();
         let mut count = 0;

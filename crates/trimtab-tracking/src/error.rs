@@ -33,6 +33,12 @@ pub enum TrackingError {
         /// The URI.
         uri: String,
     },
+    /// A signed URL is not good, or no longer.
+    #[error("{message}")]
+    Ticket {
+        /// Why not.
+        message: String,
+    },
     /// The filter or an order clause is not in the grammar.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -78,6 +84,7 @@ impl Coded for TrackingError {
             Self::AlreadyExists { .. } => ErrorCode::AlreadyExists,
             Self::Invalid { field, .. } => ErrorCode::invalid(field),
             Self::Foreign { .. } => ErrorCode::Unsupported,
+            Self::Ticket { .. } => ErrorCode::Denied,
             Self::Filter(_) => ErrorCode::invalid("filter"),
             Self::PageToken(_) => ErrorCode::invalid("page_token"),
             Self::Export { .. } => ErrorCode::Unavailable,
@@ -94,6 +101,7 @@ impl Coded for TrackingError {
             Self::NotFound { .. }
             | Self::AlreadyExists { .. }
             | Self::Invalid { .. }
+            | Self::Ticket { .. }
             | Self::Filter(_)
             | Self::PageToken(_)
             | Self::Export { .. } => None,

@@ -8,31 +8,41 @@
 mod artifact_path;
 mod artifacts;
 mod batch;
+mod columns;
 mod error;
 mod experiments;
+mod gc;
 mod inputs;
+mod keys;
 mod logged_model_search;
 mod logged_models;
 mod metrics;
 mod model;
 mod names;
 mod run_rows;
+mod places;
 mod run_search;
 mod runs;
 mod search;
 mod service;
 mod sql;
 mod validate;
+mod transfers;
 
 pub use artifact_path::{ArtifactPath, ArtifactUri};
 pub use artifacts::{ArtifactEntry, ArtifactListing};
 pub use error::TrackingError;
+pub use keys::{KeyRange, RunKeys};
 pub use metrics::HistoryPage;
+pub use gc::{GcPlan, GcReport};
 pub use model::{
     Batch, CreateExperiment, CreateLoggedModel, CreateRun, Dataset, DatasetInput, DatasetRef,
     Experiment, ExperimentRef, Lifecycle, LoggedModel, LoggedModelMetric, LoggedModelOrder,
-    LoggedModelSearch, LoggedModelStatus, MetricPoint, MetricValue, Run, RunSearch, RunStatus,
+    LoggedModelSearch, LoggedModelStatus, MetricPoint, MetricValue, Run, RunColumns, RunSearch,
+    RunStatus,
     RunUpdate, Search, View,
 };
 pub use service::Tracking;
 pub use sql::MIGRATIONS;
+pub use places::{ArtifactFile, ArtifactPlace};
+pub use transfers::{Errand, Ticket, Upload};

@@ -394,6 +394,19 @@ pub struct RunSearch {
     pub limit: u32,
     /// Where the page begins.
     pub page_token: Option<String>,
+    /// Which metrics, params and tags the answer holds; `None` is all of them, with datasets and models.
+    pub columns: Option<RunColumns>,
+}
+
+/// Which metrics, params and tags of runs are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunColumns {
+    /// Keys of metrics.
+    pub metrics: Vec<String>,
+    /// Keys of params.
+    pub params: Vec<String>,
+    /// Keys of tags.
+    pub tags: Vec<String>,
 }
 
 /// A search over the logged models of some experiments.

@@ -25,7 +25,7 @@ pub(crate) fn read(tx: &mut Tx<'_>, rows: &[Row]) -> Result<Vec<Run>, TrackingEr
     Ok(runs.into_iter().map(|(_, run)| run).collect())
 }
 
-fn bare(row: &Row) -> Result<(i64, Run), DbError> {
+pub(crate) fn bare(row: &Row) -> Result<(i64, Run), DbError> {
     let status: String = row.get(5)?;
     let run = Run {
         id: row.get(1)?,

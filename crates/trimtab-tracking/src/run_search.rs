@@ -7,7 +7,7 @@ use trimtab_types::{
 };
 
 use crate::{
-    Run, RunSearch, Tracking, TrackingError, run_rows,
+    Run, RunSearch, Tracking, TrackingError, columns, run_rows,
     search::{self, Paging},
 };
 
@@ -264,7 +264,10 @@ fn run(
         Ok(row.clone())
     })?;
     Ok(Page {
-        items: run_rows::read(tx, &page.items)?,
+        items: match &search.columns {
+            Some(columns) => columns::read(tx, &page.items, columns)?,
+            None => run_rows::read(tx, &page.items)?,
+        },
         next: page.next,
     })
 }

@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod filters;
+mod gc;
 mod runs;
 mod search;
 
