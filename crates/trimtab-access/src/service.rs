@@ -247,9 +247,13 @@ impl Access {
         }
     }
 
-    /// Every workspace, by name.
-    pub async fn workspaces(&self) -> Result<Vec<Workspace>, AccessError> {
-        Ok(self.0.db.read(sql::workspaces).await?)
+    /// The workspaces that the caller may enter, by name: every one where nobody is asked for a token, which is of one.
+    pub async fn workspaces(&self, scope: &Scope) -> Result<Vec<Workspace>, AccessError> {
+        let mut all = self.0.db.read(sql::workspaces).await?;
+        if self.wants_token() {
+            all.retain(|workspace| workspace.id == scope.workspace);
+        }
+        Ok(all)
     }
 
     /// Adds a row to the audit trail.

@@ -126,7 +126,11 @@ async fn a_token_opens_its_own_workspace_alone() {
             Err(AccessError::OtherWorkspace { .. })
         ));
         assert!(access.tokens(&Scope::local()).await.unwrap().is_empty());
-        assert_eq!(access.workspaces().await.unwrap().len(), 2);
+        for scope in [&Scope::local(), &team] {
+            let seen = access.workspaces(scope).await.unwrap();
+            assert_eq!(seen.len(), 1);
+            assert_eq!(seen[0].id, scope.workspace);
+        }
     }
 }
 

@@ -59,8 +59,11 @@ pub(crate) async fn revoke_token(
     Ok(Json(serde_json::json!({ "revoked": id })))
 }
 
-pub(crate) async fn workspaces(State(api): State<Api>) -> Answer<List<WorkspaceInfo>> {
-    let workspaces = api.access.workspaces().await?;
+pub(crate) async fn workspaces(
+    State(api): State<Api>,
+    CallScope(scope): CallScope,
+) -> Answer<List<WorkspaceInfo>> {
+    let workspaces = api.access.workspaces(&scope).await?;
     Ok(Json(List::whole(
         workspaces
             .into_iter()

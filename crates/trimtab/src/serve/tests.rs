@@ -4,8 +4,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use trimtab_access::NewToken;
+use trimtab_db::params;
 use trimtab_edge::{Edge, Gate, Route};
-use trimtab_types::{Role, Scope, Verb, WorkspaceId};
+use trimtab_loop::{Arm, Cause, Rollout, RolloutPolicy, RolloutState};
+use trimtab_types::{MonitorWindowId, RevisionId, Role, RolloutId, Scope, Verb, WorkspaceId};
 
 use super::*;
 
@@ -181,6 +183,10 @@ struct Objects {
     experiment: String,
     dataset: String,
     token: String,
+    logged_model: String,
+    plan: String,
+    rollout: String,
+    window: String,
 }
 
 async fn furnish(house: &House, b: &str) -> Objects {
@@ -288,12 +294,105 @@ async fn furnish(house: &House, b: &str) -> Objects {
             .await;
         serde_json::from_str(&text).unwrap()
     };
+    let logged = house
+        .post(
+            &format!("{mlflow}/logged-models"),
+            b,
+            json!({ "experiment_id": experiment, "name": "m", "tags": [{ "key": "t", "value": SECRET }] }),
+        )
+        .await;
+    let fired = house
+        .post("/api/v1/triggers/b-trigger/fire", b, json!({}))
+        .await;
+    let plan = fired["plan"].as_str().unwrap().to_owned();
+    // It ends by itself, without a champion to learn from; nothing of B moves after that.
+    let path = format!("/api/v1/plans/{plan}");
+    while house
+        .call("GET", &path, Some(b), &json!({}))
+        .await
+        .1
+        .contains("\"state\":\"running\"")
+    {
+        tokio::task::yield_now().await;
+    }
     Objects {
         run,
         experiment,
         dataset: dataset["id"].as_str().unwrap().to_owned(),
         token: tokens["items"][0]["id"].as_str().unwrap().to_owned(),
+        logged_model: logged["model"]["info"]["model_id"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        rollout: open_rollout(house, &plan).await,
+        window: judge_window(house).await,
+        plan,
     }
+}
+
+/// A rollout of B's endpoint, as the loop writes it: nothing was trained that a real one could send.
+async fn open_rollout(house: &House, plan: &str) -> String {
+    let id = RolloutId::new();
+    let arm = Arm {
+        revision: RevisionId::new(),
+        version: 1,
+    };
+    let mut rollout = Rollout::new(
+        id,
+        plan.parse().unwrap(),
+        "b-endpoint".parse().unwrap(),
+        Cause::Person {
+            name: SECRET.to_owned(),
+        },
+        (None, arm),
+        &RolloutPolicy::default(),
+        false,
+        Time::from_micros(0),
+    );
+    rollout.end(
+        RolloutState::Aborted,
+        SECRET.to_owned(),
+        Time::from_micros(1),
+    );
+    let doc = json!({ "version": 1, "value": rollout }).to_string();
+    write(house, move |tx| {
+        tx.execute(
+            "INSERT INTO rollout (workspace_id, id, endpoint, state, created_at, doc) VALUES ('b', ?1, 'b-endpoint', 'aborted', 0, ?2)",
+            params![id, doc],
+        )
+    })
+    .await;
+    id.to_string()
+}
+
+/// A window of B's monitor, as the monitor writes it.
+async fn judge_window(house: &House) -> String {
+    let id = MonitorWindowId::new();
+    let doc = json!({
+        "id": id, "monitor": "b-monitor", "endpoint": "b-endpoint", "from": Time::from_micros(0), "to": Time::from_micros(1),
+        "model_version": null, "rows": 0, "judged_rows": 0, "labelled_rows": 0, "features": [], "prediction": null,
+        "checks": [{ "check": "nulls", "column": SECRET, "severity": "error", "passed": false, "observed": "", "expected": "", "message": "" }],
+        "performance": null, "other_performance": [], "stretch": null, "is_worse": false, "verdict": "ok",
+        "judged_at": Time::from_micros(1), "history": [],
+    })
+    .to_string();
+    write(house, move |tx| {
+        tx.execute(
+            "INSERT INTO monitor_window (workspace_id, monitor, from_us, to_us, id, rescore_at, summary, detail, scored)
+             VALUES ('b', 'b-monitor', 0, 1, ?1, NULL, ?2, ?2, ?3)",
+            params![id, doc, Vec::<u8>::new()],
+        )
+    })
+    .await;
+    id.to_string()
+}
+
+async fn write(
+    house: &House,
+    write: impl FnOnce(&mut trimtab_db::Tx<'_>) -> Result<u64, trimtab_db::DbError> + Send + 'static,
+) {
+    let db = house.running.services.db.clone();
+    db.write(trimtab_db::Lane::Bulk, write).await.unwrap();
 }
 
 /// Everything of a workspace that the API shows.
@@ -310,6 +409,9 @@ async fn inventory(house: &House, token: &str, objects: &Objects) -> Vec<String>
         "/api/v1/projects/b-project".to_owned(),
         "/api/v1/tokens".to_owned(),
         format!("/api/v1/runs/{}", objects.run),
+        format!("/api/v1/rollouts/{}", objects.rollout),
+        format!("/api/v1/windows/{}", objects.window),
+        format!("/api/2.0/mlflow/logged-models/{}", objects.logged_model),
         format!(
             "/api/2.0/mlflow/experiments/get?experiment_id={}",
             objects.experiment
@@ -356,7 +458,10 @@ async fn aim_from_another_workspace(house: &House) {
         Some("datasets" | "lineage") => objects.dataset.clone(),
         Some("tokens") => objects.token.clone(),
         Some("models") if path.starts_with("/api/v1") => "b-model".to_owned(),
-        Some("rollouts" | "plans" | "windows") => "0".repeat(32),
+        Some("rollouts") => objects.rollout.clone(),
+        Some("plans") => objects.plan.clone(),
+        Some("windows") => objects.window.clone(),
+        _ if path.contains("/logged-models") => objects.logged_model.clone(),
         _ => "b-endpoint".to_owned(),
     };
     let body = json!({
@@ -365,7 +470,7 @@ async fn aim_from_another_workspace(house: &House) {
         "status": "FINISHED", "description": "changed", "path": "", "endpoint": "b-endpoint", "items": [{ "row_key": "k", "value": 1 }],
         "source": format!("runs:/{}/model", objects.run), "tags": [], "params": [], "metrics": [], "filter": "", "max_results": 100,
     });
-    let mut aimed = 0;
+    let (mut aimed, mut not_found) = (0, 0);
     for (_, route) in &house.table {
         let method = route.method.as_str();
         let has_variable = route.path.contains('{');
@@ -395,16 +500,33 @@ async fn aim_from_another_workspace(house: &House) {
         );
         assert!(!text.contains(SECRET), "{method} {path}: {text}");
         let is_own_api = route.path.starts_with("/api/v1") || route.path.starts_with("/v2/models");
-        if has_variable
-            && is_own_api
-            && route.gate != Gate::Public
-            && route.path != "/v2/models/{name}/ready"
-        {
+        if !has_variable || route.gate == Gate::Public {
+            continue;
+        }
+        if is_own_api && route.path != "/v2/models/{name}/ready" {
+            // A body that is refused before its object is looked for says nothing of the object.
             let is_refused = status == 404 || (status == 400 && method == "POST");
             assert!(is_refused, "{method} {path}: {status} {text}");
+            not_found += usize::from(status == 404);
             aimed += 1;
+        } else if route.path.contains("/logged-models/") {
+            assert!(status >= 400, "{method} {path}: {status} {text}");
         }
     }
-    assert!(aimed > 15, "{aimed}");
+    assert!(aimed > 15 && not_found > 15, "{aimed} {not_found}");
+    for path in [
+        format!("/api/v1/plans/{}", objects.plan),
+        format!("/api/v1/rollouts/{}", objects.rollout),
+        format!("/api/v1/windows/{}", objects.window),
+        format!("/api/v1/runs/{}", objects.run),
+        format!("/api/2.0/mlflow/logged-models/{}", objects.logged_model),
+    ] {
+        let (status, text) = house.call("GET", &path, Some(&a), &json!({})).await;
+        assert_eq!(status, 404, "{path}: {text}");
+    }
+    let (_, workspaces) = house
+        .call("GET", "/api/v1/workspaces", Some(&a), &json!({}))
+        .await;
+    assert!(!workspaces.contains("\"b\""), "{workspaces}");
     assert_eq!(inventory(house, &b, &objects).await, before);
 }
