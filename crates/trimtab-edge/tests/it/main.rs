@@ -4,10 +4,11 @@
 mod guard;
 mod server;
 
-use axum::{Router, body::Bytes, extract::Path};
+use axum::{Router, body::Bytes, extract::Path, response::Response};
 use trimtab_access::{Access, AccessMode};
 use trimtab_edge::{
-    BodyLimit, CallScope, Edge, Failure, Fallback, HostPolicy, RequestId, Route, Routes, Shell,
+    AuditObject, BodyLimit, CallScope, Edge, Failure, Fallback, HostPolicy, RequestId, Route,
+    Routes, Shell,
 };
 use trimtab_telemetry::{Metrics, Tasks};
 use trimtab_types::{Clock, Verb};
@@ -48,7 +49,12 @@ fn api() -> Routes {
         ))
         .merge(Routes::new(Edge::Api).route(
             Route::delete("/api/v1/things/{id}", Verb::Operate, "thing"),
-            async || "gone",
+            async |Path(id): Path<u32>| {
+                let about = AuditObject(format!("version {id} of a thing"));
+                let mut response = Response::new("gone".into());
+                response.extensions_mut().insert(about);
+                response
+            },
         ))
 }
 
@@ -61,9 +67,7 @@ fn shell(access: &Access, host: HostPolicy) -> Shell {
         ))
         .mount(edge(Edge::Oip, "/v2/things", "/v2/things"))
         .mount(api())
-        .fallback(Fallback::new(|_| {
-            Some(axum::response::Response::new("console".into()))
-        }))
+        .fallback(Fallback::new(|_| Some(Response::new("console".into()))))
 }
 
 fn router(access: &Access) -> Router {
