@@ -4,7 +4,12 @@
 mod guard;
 mod server;
 
-use axum::{Router, body::Bytes, extract::Path, response::Response};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Path,
+    response::Response,
+};
 use trimtab_access::{Access, AccessMode};
 use trimtab_edge::{
     AuditObject, BodyLimit, CallScope, Edge, Failure, Fallback, HostPolicy, RequestId, Route,
@@ -51,7 +56,7 @@ fn api() -> Routes {
             Route::delete("/api/v1/things/{id}", Verb::Operate, "thing"),
             async |Path(id): Path<u32>| {
                 let about = AuditObject(format!("version {id} of a thing"));
-                let mut response = Response::new("gone".into());
+                let mut response = Response::new(Body::from("gone"));
                 response.extensions_mut().insert(about);
                 response
             },
@@ -67,7 +72,9 @@ fn shell(access: &Access, host: HostPolicy) -> Shell {
         ))
         .mount(edge(Edge::Oip, "/v2/things", "/v2/things"))
         .mount(api())
-        .fallback(Fallback::new(|_| Some(Response::new("console".into()))))
+        .fallback(Fallback::new(|_| {
+            Some(Response::new(Body::from("console")))
+        }))
 }
 
 fn router(access: &Access) -> Router {
