@@ -1,12 +1,12 @@
 //! The handle that services hold.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::{oneshot, watch};
 
 use crate::{
     DbError, Dialect, Migration, Tx, migrate,
-    postgres::Postgres,
+    postgres::{Mode, Postgres},
     sqlite::{Outcome, Sqlite},
 };
 
@@ -104,7 +104,7 @@ impl Db {
                 receiver.await.map_err(|_| DbError::Closed)?
             }
             Backend::Postgres(postgres) => {
-                let (value, published) = postgres.run(Some(lane), run).await?;
+                let (value, published) = postgres.run(Mode::Write(lane), run).await?;
                 if published {
                     self.0.wake.send_modify(|count| *count += 1);
                 }
@@ -123,8 +123,39 @@ impl Db {
         E: From<DbError> + Send + 'static,
     {
         match &self.0.backend {
-            Backend::Sqlite(sqlite) => sqlite.read(run).await,
-            Backend::Postgres(postgres) => postgres.run(None, run).await.map(|(value, _)| value),
+            Backend::Sqlite(sqlite) => sqlite.read(None, run).await,
+            Backend::Postgres(postgres) => postgres
+                .run(Mode::Read(None), run)
+                .await
+                .map(|(value, _)| value),
+        }
+    }
+
+    /// Runs a read that a caller shaped, and that ends with [`DbError::Budget`] when it takes too long: as a whole on
+    /// SQLite, any one statement of it on PostgreSQL.
+    pub async fn read_within<T, E>(
+        &self,
+        budget: Duration,
+        run: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.read(Some(budget), run).await,
+            Backend::Postgres(postgres) => postgres
+                .run(Mode::Read(Some(budget)), run)
+                .await
+                .map(|(value, _)| value),
+        }
+    }
+
+    /// Copies the database into a new SQLite file, as it is at one moment; all that was acknowledged before is in it.
+    pub async fn snapshot_to(&self, file: &Path) -> Result<(), DbError> {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => crate::snapshot::sqlite(sqlite.path(), file).await,
+            Backend::Postgres(_) => Err(DbError::NoSnapshot),
         }
     }
 

@@ -68,6 +68,12 @@ pub enum DbError {
         /// The epoch that we held.
         epoch: i64,
     },
+    /// A PostgreSQL database is copied by its own tools.
+    #[error("a PostgreSQL database is not copied by this program")]
+    NoSnapshot,
+    /// A read took longer than it may.
+    #[error("the search looked at too much in the time that it has")]
+    Budget,
     /// The database is shutting down.
     #[error("the database is closed")]
     Closed,
@@ -78,7 +84,9 @@ impl Coded for DbError {
         match self {
             Self::Unique { .. } => ErrorCode::AlreadyExists,
             Self::NoRow => ErrorCode::NotFound,
+            Self::Budget => ErrorCode::invalid("filter"),
             Self::LeaseLost { .. } => ErrorCode::Conflict,
+            Self::NoSnapshot => ErrorCode::Unsupported,
             Self::Closed | Self::Transaction { .. } | Self::Open { .. } => ErrorCode::Unavailable,
             Self::Statement { .. } | Self::Decode { .. } | Self::Newer { .. } => {
                 ErrorCode::Internal
@@ -91,6 +99,14 @@ impl Coded for DbError {
             Self::Newer { .. } => {
                 Some("use the newer `trimtab` that wrote this data folder".to_owned())
             }
+            Self::NoSnapshot => Some(
+                "copy the database with `pg_dump` first, then the folders `blobs` and `events` of the data folder"
+                    .to_owned(),
+            ),
+            Self::Budget => Some(
+                "narrow it: fewer experiments, or a clause that matches fewer of their runs"
+                    .to_owned(),
+            ),
             Self::Transaction { .. } => Some("check that the disk is not full".to_owned()),
             Self::Unique { .. }
             | Self::NoRow

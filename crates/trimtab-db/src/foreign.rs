@@ -8,7 +8,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{
     DbError, Dialect, Row, Tx, Value,
-    postgres::Postgres,
+    postgres::{Mode, Postgres},
     sqlite,
     tx::{Inner, statement_error},
 };
@@ -96,7 +96,7 @@ impl ForeignDb {
                 .map_err(|_| DbError::Closed)?
             }
             Backend::Postgres(postgres) => postgres
-                .run(None, move |tx| tx.query(&sql, &params))
+                .run(Mode::Read(None), move |tx| tx.query(&sql, &params))
                 .await
                 .map(|(rows, _)| rows),
         }

@@ -1,7 +1,7 @@
 //! PostgreSQL: a pool, one transaction per command. Commands are the same synchronous closures as on SQLite;
 //! each runs on a blocking thread that waits for the driver.
 
-use std::{error::Error, str::FromStr};
+use std::{error::Error, str::FromStr, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio::runtime::Handle;
@@ -12,6 +12,7 @@ use tokio_postgres::{
 
 use crate::{
     DbError, Dialect, Lane, Row, Tx, Value,
+    insert::Column,
     tx::{Inner, statement_error},
 };
 
@@ -19,6 +20,16 @@ use crate::{
 const CONNECTIONS: usize = 8;
 /// The advisory lock that makes control commands run one after the other, as SQLite's writer does.
 const CONTROL_LOCK: &str = "SELECT pg_advisory_xact_lock(8387236823645254002)";
+
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mode {
+    Write(Lane),
+    /// A snapshot, in which each statement has that long.
+    Read(Option<Duration>),
+}
 
 /// A pool of connections to one database.
 pub(crate) struct Postgres {
@@ -79,7 +90,7 @@ impl Postgres {
     /// Runs a closure in a transaction of its own; commits when it answers `Ok`.
     pub(crate) async fn run<T, E>(
         &self,
-        lane: Option<Lane>,
+        mode: Mode,
         run: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<(T, bool), E>
     where
@@ -99,10 +110,14 @@ impl Postgres {
             handle: Handle::current(),
         };
         tokio::task::spawn_blocking(move || {
-            let begin = match lane {
-                Some(Lane::Control) => format!("BEGIN; {CONTROL_LOCK}"),
-                Some(Lane::Bulk) => "BEGIN".to_owned(),
-                None => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
+            let begin = match mode {
+                Mode::Write(Lane::Control) => format!("BEGIN; {CONTROL_LOCK}"),
+                Mode::Write(Lane::Bulk) => "BEGIN".to_owned(),
+                Mode::Read(None) => READ.to_owned(),
+                Mode::Read(Some(budget)) => format!(
+                    "{READ}; SET LOCAL statement_timeout = {}",
+                    budget.as_millis().max(1)
+                ),
             };
             connection.batch(&begin)?;
             let mut tx = Tx::new(Inner::Postgres(&connection));
@@ -161,6 +176,30 @@ impl PgConnection {
         })
     }
 
+    /// Inserts rows by one statement, a parameter for each column.
+    pub(crate) fn insert_columns(&self, sql: &str, columns: &[Column]) -> Result<u64, DbError> {
+        let params: Vec<&(dyn ToSql + Sync)> = columns
+            .iter()
+            .map(|column| match column {
+                Column::Int(values) => values as &(dyn ToSql + Sync),
+                Column::Real(values) => values,
+                Column::Text(values) => values,
+                Column::Blob(values) => values,
+            })
+            .collect();
+        self.handle.block_on(async {
+            let statement = self
+                .client
+                .prepare_cached(sql)
+                .await
+                .map_err(|source| error(sql, source))?;
+            self.client
+                .execute(&statement, &params)
+                .await
+                .map_err(|source| error(sql, source))
+        })
+    }
+
     pub(crate) fn batch(&self, sql: &str) -> Result<(), DbError> {
         self.handle
             .block_on(self.client.batch_execute(sql))
@@ -186,7 +225,9 @@ pub(crate) fn read_row(sql: &str, row: &tokio_postgres::Row) -> Result<Row, DbEr
 }
 
 fn error(sql: &str, source: tokio_postgres::Error) -> DbError {
-    if source.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION) {
+    if source.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED) {
+        DbError::Budget
+    } else if source.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION) {
         DbError::Unique {
             source: source.into(),
         }

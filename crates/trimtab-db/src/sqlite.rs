@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
@@ -96,9 +97,12 @@ fn connect(path: &Path, is_writer: bool) -> Result<Connection, rusqlite::Error> 
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA case_sensitive_like = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",
     )?;
-    if !is_writer {
-        connection.execute_batch("PRAGMA query_only = ON;")?;
-    }
+    connection.execute_batch(if is_writer {
+        // Writers go over the same pages again and again: fewer checkpoints write each of them less often.
+        "PRAGMA wal_autocheckpoint = 4000;"
+    } else {
+        "PRAGMA query_only = ON;"
+    })?;
     Ok(connection)
 }
 
@@ -133,6 +137,11 @@ impl Sqlite {
         })
     }
 
+    /// Where the database is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.readers.path
+    }
+
     /// Queues a command; waits for a place when its lane is full.
     pub(crate) async fn submit(
         &self,
@@ -164,9 +173,10 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Runs a read on a pooled connection, on a blocking thread, inside one snapshot.
+    /// Runs a read on a pooled connection, on a blocking thread, inside one snapshot, for at most the budget.
     pub(crate) async fn read<T, E>(
         &self,
+        budget: Option<Duration>,
         run: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
@@ -185,7 +195,7 @@ impl Sqlite {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop();
-            let connection = match idle {
+            let mut connection = match idle {
                 Some(connection) => connection,
                 None => connect(&readers.path, false)
                     .map_err(|source| open_error(&readers.path, source))?,
@@ -193,7 +203,12 @@ impl Sqlite {
             connection
                 .execute_batch("BEGIN")
                 .map_err(|source| transaction_error("begin", source))?;
+            limit(&mut connection, budget).map_err(|source| transaction_error("begin", source))?;
             let answer = run(&mut Tx::new(Inner::Sqlite(&connection)));
+            // A connection that kept its deadline would fail its next read: it is dropped in place of being kept.
+            if budget.is_some() && limit(&mut connection, None).is_err() {
+                return answer;
+            }
             if connection.execute_batch("ROLLBACK").is_ok() {
                 readers
                     .idle
@@ -230,6 +245,18 @@ impl Drop for Sqlite {
     }
 }
 
+/// How many steps of its virtual machine SQLite takes between two looks at the clock: some tens of microseconds.
+const STEPS: i32 = 2_000;
+
+/// Lets what runs on a connection from now on end after the budget.
+fn limit(connection: &mut Connection, budget: Option<Duration>) -> Result<(), rusqlite::Error> {
+    let handler = budget.map(|budget| {
+        let begun = Instant::now();
+        move || begun.elapsed() > budget
+    });
+    connection.progress_handler(STEPS, handler)
+}
+
 fn transaction_error(step: &'static str, source: rusqlite::Error) -> DbError {
     DbError::Transaction {
         step,
@@ -256,24 +283,27 @@ fn write_loop(connection: &Connection, shared: &Shared, committed: &dyn Fn()) {
             group.extend(queues.bulk.drain(..bulk));
             group
         };
-        if run_group(connection, group) {
-            committed();
-        }
+        run_group(connection, group, committed);
     }
 }
 
-/// Runs one group in one transaction, answers every command, and says whether the outbox grew.
-fn run_group(connection: &Connection, group: Vec<Command>) -> bool {
-    if let Err(source) = connection.execute_batch("BEGIN IMMEDIATE") {
+/// Runs a statement without parameters that occurs with every command, so that it is parsed once.
+fn run_cached(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+/// Runs one group in one transaction, tells the outbox's readers when it grew, and answers every command.
+fn run_group(connection: &Connection, group: Vec<Command>, committed: &dyn Fn()) {
+    if let Err(source) = run_cached(connection, "BEGIN IMMEDIATE") {
         tracing::error!(%source, "the database refused to begin a transaction");
         // Dropping a command's reply sender tells its caller that the database is closed to it.
         drop(group);
-        return false;
+        return;
     }
     let mut published = false;
     let mut replies = Vec::with_capacity(group.len());
     for command in group {
-        if connection.execute_batch("SAVEPOINT command").is_err() {
+        if run_cached(connection, "SAVEPOINT command").is_err() {
             continue;
         }
         let mut tx = Tx::new(Inner::Sqlite(connection));
@@ -281,21 +311,25 @@ fn run_group(connection: &Connection, group: Vec<Command>) -> bool {
         let outcome = catch_unwind(AssertUnwindSafe(|| (command.run)(&mut tx)));
         let keep = outcome.as_ref().is_ok_and(|outcome| outcome.keep);
         published |= keep && tx.published;
-        let end = if keep {
-            "RELEASE command"
+        let undone = if keep {
+            Ok(())
         } else {
-            "ROLLBACK TO command; RELEASE command"
+            run_cached(connection, "ROLLBACK TO command")
         };
-        let ended = connection.execute_batch(end);
+        let ended = undone.and_then(|()| run_cached(connection, "RELEASE command"));
         if let Ok(outcome) = outcome {
             replies.push((outcome.reply, ended));
         }
     }
-    let commit = connection.execute_batch("COMMIT");
+    let commit = run_cached(connection, "COMMIT");
     if commit.is_err() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }
     let failure = commit.as_ref().err().map(ToString::to_string);
+    // Before the answers: who has one may look for what it published.
+    if published && failure.is_none() {
+        committed();
+    }
     for (reply, ended) in replies {
         reply(match (&failure, ended) {
             (Some(failure), _) => Err(DbError::Transaction {
@@ -306,10 +340,12 @@ fn run_group(connection: &Connection, group: Vec<Command>) -> bool {
             (None, Ok(())) => Ok(()),
         });
     }
-    published && failure.is_none()
 }
 
 pub(crate) fn error(sql: &str, source: rusqlite::Error) -> DbError {
+    if source.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) {
+        return DbError::Budget;
+    }
     let is_unique = source.sqlite_error().is_some_and(|error| {
         matches!(
             error.extended_code,
@@ -367,6 +403,20 @@ pub(crate) fn each(
         }
     }
     Ok(())
+}
+
+/// Inserts rows one by one through one prepared statement.
+pub(crate) fn insert_rows(
+    connection: &Connection,
+    sql: &str,
+    rows: &mut dyn Iterator<Item = Vec<Value>>,
+) -> Result<u64, rusqlite::Error> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut changed = 0;
+    for row in rows {
+        changed += statement.execute(rusqlite::params_from_iter(row))? as u64;
+    }
+    Ok(changed)
 }
 
 impl rusqlite::ToSql for Value {

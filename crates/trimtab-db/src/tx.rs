@@ -1,7 +1,8 @@
 //! One transaction, on either database.
 
 use crate::{
-    DbError, Dialect, FromValue, Value, error::gist, postgres::PgConnection, value::decode,
+    DbError, Dialect, FromValue, Insert, Value, error::gist, insert::Column,
+    postgres::PgConnection, value::decode,
 };
 
 /// A transaction. One SQL text runs on both databases when it keeps these rules: placeholders are `?1 ?2 …`
@@ -76,6 +77,49 @@ impl<'c> Tx<'c> {
             Inner::Sqlite(connection) => crate::sqlite::query(connection, sql, params)
                 .map_err(|source| crate::sqlite::error(sql, source)),
             Inner::Postgres(connection) => connection.query(sql, params),
+        }
+    }
+
+    /// Runs a query and hands over its rows one by one, for long answers of which little is kept.
+    pub fn each(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        each: &mut dyn FnMut(&Row) -> Result<(), DbError>,
+    ) -> Result<(), DbError> {
+        match self.inner {
+            Inner::Sqlite(connection) => {
+                let mut outcome = Ok(());
+                crate::sqlite::each(connection, sql, params, |row| {
+                    outcome = each(&row);
+                    outcome.is_ok()
+                })
+                .map_err(|source| crate::sqlite::error(sql, source))?;
+                outcome
+            }
+            Inner::Postgres(connection) => connection.query(sql, params)?.iter().try_for_each(each),
+        }
+    }
+
+    /// Inserts rows (see [`Insert`]) and says how many rows changed.
+    pub fn insert_many(
+        &mut self,
+        insert: &Insert,
+        rows: &mut dyn Iterator<Item = Vec<Value>>,
+    ) -> Result<u64, DbError> {
+        match self.inner {
+            Inner::Sqlite(connection) => {
+                let sql = insert.one_row();
+                crate::sqlite::insert_rows(connection, &sql, rows)
+                    .map_err(|source| crate::sqlite::error(&sql, source))
+            }
+            Inner::Postgres(connection) => {
+                let columns = insert.columns(rows)?;
+                if columns.first().is_none_or(Column::is_empty) {
+                    return Ok(0);
+                }
+                connection.insert_columns(&insert.all_rows(), &columns)
+            }
         }
     }
 

@@ -18,8 +18,10 @@ pub use error::DesiredError;
 
 use std::collections::HashSet;
 
+use serde_saphyr::Spanned;
 use trimtab_loop::{Autonomy, RolloutPolicy, StepKind, StepSpec, TriggerSpec};
-use trimtab_monitor::MonitorSpec;
+use trimtab_monitor::{LONGEST_WINDOW, MonitorSpec, SHORTEST_WINDOW};
+use trimtab_pipeline::Outline;
 use trimtab_serving::{EndpointSpec, EventTimeSource};
 use trimtab_types::{Duration, Name};
 
@@ -41,6 +43,15 @@ pub struct Desired {
     /// Its triggers.
     pub triggers: Vec<TriggerSpec>,
     places: Vec<Place>,
+    wanted: Vec<Wanted>,
+}
+
+/// What a trigger asks of the project's pipeline, and where.
+#[derive(Debug, Clone, PartialEq)]
+struct Wanted {
+    trigger: Name,
+    stages: Vec<(String, u64)>,
+    dataset: (String, u64),
 }
 
 /// Where a name is used that must exist: in the file, or on the server already.
@@ -64,6 +75,7 @@ impl Desired {
             monitors: Vec::new(),
             triggers: Vec::new(),
             places: Vec::new(),
+            wanted: Vec::new(),
             project,
         };
         for (key, entry) in &file.endpoints.0 {
@@ -81,7 +93,7 @@ impl Desired {
             let name = at.name("monitor", key)?;
             let endpoint = at.name("endpoint", &entry.endpoint)?;
             desired.place(&endpoint, format!("monitor `{name}`"), &entry.endpoint);
-            let window = at.duration("window", entry.window.as_ref())?;
+            let window = at.window(entry.window.as_ref())?;
             desired.monitors.push(MonitorSpec {
                 name,
                 endpoint,
@@ -117,12 +129,18 @@ impl Desired {
                 format!("trigger `{name}`"),
                 &entry.endpoint,
             ));
+            let line = |word: &Word| (word.value.clone(), word.referenced.line());
+            desired.wanted.push(Wanted {
+                trigger: name.clone(),
+                stages: entry.stages.iter().map(line).collect(),
+                dataset: line(&entry.dataset),
+            });
             triggers.push(TriggerSpec {
                 name,
                 project: desired.project.clone(),
                 endpoint,
                 monitor,
-                stages: entry.stages.clone(),
+                stages: entry.stages.iter().map(|word| word.value.clone()).collect(),
                 dataset: at.relative("dataset", &entry.dataset)?,
                 cooldown: at.duration("cooldown", entry.cooldown.as_ref())?,
             });
@@ -155,6 +173,38 @@ impl Desired {
         Ok(())
     }
 
+    /// Checks that the stages and the dataset of every trigger are in the project's pipeline: they would fail only when
+    /// the trigger is fired.
+    pub fn check_pipeline(&self, file: &str, pipeline: &Outline) -> Result<(), DesiredError> {
+        let stages = pipeline.stages();
+        for wanted in &self.wanted {
+            let trigger = &wanted.trigger;
+            for (stage, line) in &wanted.stages {
+                if !stages.contains(&stage.as_str()) {
+                    let message = format!(
+                        "trigger `{trigger}` names stage `{stage}`, which dvc.yaml does not have"
+                    );
+                    return Err(DesiredError::new(file, *line, message).nearest(stage, &stages));
+                }
+            }
+            let names: Vec<String> = wanted
+                .stages
+                .iter()
+                .map(|(stage, _)| stage.clone())
+                .collect();
+            let deps = pipeline.deps(&names);
+            let (dataset, line) = &wanted.dataset;
+            let path = plain_path(dataset);
+            if !deps.iter().any(|dep| path.starts_with(dep)) {
+                let message = format!(
+                    "trigger `{trigger}` puts its dataset at `{dataset}`, which none of its stages has among its deps"
+                );
+                return Err(DesiredError::new(file, *line, message).nearest(dataset, &deps));
+            }
+        }
+        Ok(())
+    }
+
     fn place(&mut self, name: &Name, by: String, word: &Word) {
         self.places.push(Place {
             name: name.clone(),
@@ -162,6 +212,13 @@ impl Desired {
             line: word.referenced.line(),
         });
     }
+}
+
+/// A path without `./` in it.
+fn plain_path(path: &str) -> std::path::PathBuf {
+    let parts = std::path::Path::new(path).components();
+    let parts = parts.filter(|part| *part != std::path::Component::CurDir);
+    parts.collect()
 }
 
 /// Builds errors that know the file.
@@ -172,6 +229,10 @@ struct At<'a> {
 impl At<'_> {
     fn wrong(&self, word: &Word, message: impl Into<String>) -> DesiredError {
         DesiredError::new(self.file, word.referenced.line(), message)
+    }
+
+    fn at<T>(&self, value: &Spanned<T>, message: &str) -> DesiredError {
+        DesiredError::new(self.file, value.referenced.line(), message)
     }
 
     fn name(&self, kind: &str, word: &Word) -> Result<Name, DesiredError> {
@@ -194,6 +255,19 @@ impl At<'_> {
             return Err(self.wrong(word, format!("`{field}` must be longer than nothing")));
         }
         Ok(Some(duration))
+    }
+
+    fn window(&self, word: Option<&Word>) -> Result<Option<Duration>, DesiredError> {
+        let window = self.duration("window", word)?;
+        if let (Some(window), Some(word)) = (window, word)
+            && !(SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&window)
+        {
+            return Err(self.wrong(
+                word,
+                format!("`window` must be between {SHORTEST_WINDOW} and {LONGEST_WINDOW}"),
+            ));
+        }
+        Ok(window)
     }
 
     /// A path inside the project.
@@ -281,22 +355,45 @@ impl At<'_> {
         if let Some(limit) = self.duration("time_limit", entry.time_limit.as_ref())? {
             policy.time_limit = limit;
         }
-        if let Some(alpha) = entry.alpha {
-            policy.alpha = alpha;
+        if let Some(alpha) = &entry.alpha {
+            if !(alpha.value > 0.0 && alpha.value < 1.0) {
+                return Err(self.at(alpha, "`alpha` must lie between 0 and 1"));
+            }
+            policy.alpha = alpha.value;
         }
-        if let Some(margin) = entry.margin {
-            policy.margin = margin;
+        if let Some(margin) = &entry.margin {
+            if !(margin.value >= 0.0 && margin.value.is_finite()) {
+                return Err(self.at(margin, "`margin` must not be negative"));
+            }
+            policy.margin = margin.value;
         }
         if let Some(least) = entry.min_labelled {
             policy.min_labelled = least;
         }
         if let Some(steps) = &entry.steps {
-            policy.steps = steps
-                .iter()
-                .map(|step| self.step(endpoint, step))
-                .collect::<Result<_, _>>()?;
+            policy.steps = self.steps(endpoint, &steps.value)?;
         }
         Ok(policy)
+    }
+
+    fn steps(&self, endpoint: &Name, entries: &[StepEntry]) -> Result<Vec<StepSpec>, DesiredError> {
+        let mut steps: Vec<StepSpec> = Vec::new();
+        let mut greatest = 0;
+        for entry in entries {
+            let step = self.step(endpoint, entry)?;
+            if steps.last().is_some_and(|last| last.kind == StepKind::Bake) {
+                return Err(self.wrong(&entry.kind, "`bake` must be the last step"));
+            }
+            if let StepKind::Canary { weight } = step.kind {
+                if weight <= greatest {
+                    let word = entry.share.as_ref().unwrap_or(&entry.kind);
+                    return Err(self.wrong(word, "canary shares must grow from step to step"));
+                }
+                greatest = weight;
+            }
+            steps.push(step);
+        }
+        Ok(steps)
     }
 
     fn step(&self, endpoint: &Name, entry: &StepEntry) -> Result<StepSpec, DesiredError> {

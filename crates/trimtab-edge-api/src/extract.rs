@@ -4,7 +4,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request, rejection::BytesReje
 use bytes::Bytes;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
-use trimtab_edge::Failure;
+use trimtab_edge::{Failure, json_reason};
 
 /// A JSON body.
 #[derive(Debug)]
@@ -73,16 +73,64 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Fail
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        // A place that has no name yet (a key that is missing, a body that is no object) is no field.
         let path = error.path().to_string();
-        let field = if path == "." { String::new() } else { path };
+        let field = path.trim_end_matches('?').trim_end_matches('.').to_owned();
         let message = if field.is_empty() {
-            format!("the body is wrong: {}", error.inner())
+            format!("the body is wrong: {}", json_reason(error.inner()))
         } else {
-            format!("`{field}` is wrong: {}", error.inner())
+            format!("`{field}` is wrong: {}", json_reason(error.inner()))
         };
         Failure::invalid(field, message)
     })?;
-    json.end()
-        .map_err(|error| Failure::invalid("", format!("the body is wrong: {error}")))?;
+    json.end().map_err(|error| {
+        Failure::invalid("", format!("the body is wrong: {}", json_reason(&error)))
+    })?;
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{ApplyRequest, StartRollout};
+
+    #[test]
+    fn errors_name_the_field_and_no_type_of_ours() {
+        fn said<T: DeserializeOwned>(body: &str) -> String {
+            let failure = decode::<T>(body.as_bytes()).map(|_| ()).unwrap_err();
+            let field = match failure.code {
+                trimtab_types::ErrorCode::Invalid { field } => field.to_string(),
+                other => panic!("{other:?}"),
+            };
+            format!("[{field}] {}", failure.message)
+        }
+        for (said, expected) in [
+            (
+                said::<StartRollout>("[]"),
+                "[] the body is wrong: invalid length 0, expected an object",
+            ),
+            (
+                said::<StartRollout>("{}"),
+                "[] the body is wrong: missing field `endpoint`",
+            ),
+            (
+                said::<StartRollout>(r#"{"endpoint":"e","version":"x"}"#),
+                "[version] `version` is wrong: invalid type: string \"x\", expected i64",
+            ),
+            (
+                said::<ApplyRequest>(r#"{"spec":"p","project":{}}"#),
+                "[project] `project` is wrong: missing field `git`",
+            ),
+            (
+                said::<ApplyRequest>("{"),
+                "[] the body is wrong: EOF while parsing an object",
+            ),
+            (
+                said::<ApplyRequest>("7"),
+                "[] the body is wrong: invalid type: integer `7`, expected an object",
+            ),
+        ] {
+            assert!(said.starts_with(expected), "{said}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::{json, value::RawValue};
-use trimtab_edge::{CallScope, Failure};
+use trimtab_edge::{CallScope, Failure, json_reason};
 use trimtab_serving::{ModelInfo, PredictRequest, Serving};
 use trimtab_types::{ErrorCode, Name, Scope};
 
@@ -163,8 +163,12 @@ fn json_request(
     row_key: Option<&str>,
     body: &[u8],
 ) -> Result<(PredictRequest, Form), Failure> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body)
-        .map_err(|error| Failure::invalid("", format!("the request is not valid: {error}")))?;
+    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| {
+        Failure::invalid(
+            "",
+            format!("the request is not valid: {}", json_reason(&error)),
+        )
+    })?;
     let [(field, input)] = envelope.inputs.as_slice() else {
         return Err(Failure::invalid(
             "",
@@ -282,5 +286,8 @@ fn refused(failure: Failure) -> Response {
 
 /// A JSON error of an input field, with its name.
 fn in_field(field: &str, error: &serde_json::Error) -> Failure {
-    Failure::invalid(field, format!("`{field}` is not valid: {error}"))
+    Failure::invalid(
+        field,
+        format!("`{field}` is not valid: {}", json_reason(error)),
+    )
 }

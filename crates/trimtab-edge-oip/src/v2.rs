@@ -89,11 +89,11 @@ pub(crate) async fn infer(
 ) -> Result<Response, Failure> {
     let (name, version) = path.resolve()?;
     // An unknown model is told before its body is read.
-    let info = serving.model_info(&scope, &name, version);
+    let info = serving.model_info(&scope, &name, version)?;
     let body = body::read(&headers, body).await?;
     let asked = match header_length(&headers)? {
         None => request::InferRequest::json(&body)?,
-        Some(0) => request::InferRequest::raw(&info?, &body)?,
+        Some(0) => request::InferRequest::raw(&info, &body)?,
         Some(length) => request::InferRequest::binary(&body, length)?,
     };
     answer(&serving, &scope, &name, version, &headers, asked).await

@@ -17,8 +17,8 @@ use trimtab_telemetry::Tasks;
 use trimtab_types::{ErrorCode, Scope, Verb};
 
 use crate::{
-    BodyLimit, CallScope, Edge, Failure, Fallback, Gate, HostPolicy, RequestId, Route, Table,
-    edge_of, metrics::EdgeMetrics, paths::is_protocol_path, request, shape,
+    AuditObject, BodyLimit, CallScope, Edge, Failure, Fallback, Gate, HostPolicy, RequestId, Route,
+    Table, edge_of, metrics::EdgeMetrics, paths::is_protocol_path, request, shape,
 };
 
 /// Texts longer than this are no refusals of extractors.
@@ -55,6 +55,7 @@ pub(crate) async fn guard(
         Ok((request, scope)) => (run(&guard, request, next).await, scope),
         Err(refused) => (refused.response, refused.scope),
     };
+    let about = response.extensions().get::<AuditObject>().cloned();
     let mut response = shaped(edge, response, &id).await;
     let status = response.status().as_u16();
     guard
@@ -74,7 +75,11 @@ pub(crate) async fn guard(
         && route.method != Method::GET
     {
         let action = format!("{method} {}", route.path);
-        audit(&guard, &scope, action, route.resource, path, status, &id).await;
+        let object = match about {
+            Some(AuditObject(about)) => format!("{path}: {about}"),
+            None => path,
+        };
+        audit(&guard, &scope, action, route.resource, object, status, &id).await;
     }
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert("x-request-id", value);

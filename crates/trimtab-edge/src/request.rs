@@ -114,6 +114,10 @@ pub(crate) fn workspace(headers: &HeaderMap) -> Option<String> {
         .filter(|text| !text.is_empty())
 }
 
+/// What a request was about, for the audit trail, where its path does not say: put into the extensions of the response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditObject(pub String);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -178,20 +178,27 @@ impl Loop {
                 .await
                 .map_err(service("serving", attempt()))?;
         }
-        if rollout.weight() == 10_000 {
-            let attempt = || format!("move alias `{}` of `{}`", spec.alias, spec.model);
-            services
-                .registry
-                .set_alias(scope, &spec.model, &spec.alias, rollout.to.version)
-                .await
-                .map_err(service("registry", attempt()))?;
-        } else if let (true, Some(from)) = (rollout.state.is_ended(), rollout.from) {
-            // A rollback out of the bake moves the alias back.
-            services
-                .registry
-                .set_alias(scope, &spec.model, &spec.alias, from.version)
-                .await
-                .map_err(service("registry", "move the alias back"))?;
+        // The alias stands at the champion, also after a rollback out of the bake; where a person moved it elsewhere in
+        // the meantime it stays, and is followed when the rollout has ended.
+        let champion = match rollout.from {
+            _ if rollout.weight() == 10_000 => Some(rollout.to.version),
+            from => from
+                .filter(|_| rollout.state.is_ended())
+                .map(|from| from.version),
+        };
+        if let Some(champion) = champion {
+            let sides = [
+                rollout.from.map(|arm| arm.version),
+                Some(rollout.to.version),
+            ];
+            if !self.is_alias_elsewhere(scope, spec, sides).await? {
+                let attempt = || format!("move alias `{}` of `{}`", spec.alias, spec.model);
+                services
+                    .registry
+                    .set_alias(scope, &spec.model, &spec.alias, champion)
+                    .await
+                    .map_err(service("registry", attempt()))?;
+            }
         }
         if rollout.state.is_ended() {
             let idle = match (rollout.state, rollout.from) {

@@ -29,6 +29,8 @@ pub enum DecisionKind {
     Recommended,
     /// A plan failed.
     PlanFailed,
+    /// A person moved the alias while the endpoint was busy.
+    AliasWaits,
 }
 
 impl DecisionKind {
@@ -46,6 +48,7 @@ impl DecisionKind {
             Self::RolledBack => "rolled_back",
             Self::Recommended => "recommended",
             Self::PlanFailed => "plan_failed",
+            Self::AliasWaits => "alias_waits",
         }
     }
 }

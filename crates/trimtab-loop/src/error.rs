@@ -63,6 +63,8 @@ pub enum LoopError {
         attempt: String,
         /// Its code.
         code: ErrorCode,
+        /// What it says to do.
+        hint: Option<String>,
         /// What it said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -90,7 +92,7 @@ impl Coded for LoopError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Busy { endpoint, .. } => Some(format!(
-                "see `trimtab rollout show {endpoint}`; wait for it to end, or end it with `trimtab rollout abort {endpoint}`"
+                "see `trimtab rollout show {endpoint}`; wait for it to end, or end its rollout with `trimtab rollout abort {endpoint}`"
             )),
             Self::OwnedElsewhere { .. } => {
                 Some("change it in that project's trimtab.yaml, or choose another name".to_owned())
@@ -101,11 +103,11 @@ impl Coded for LoopError {
             Self::Standby => Some(
                 "ask that process, or stop it and try again when its lease has ended, a minute later".to_owned(),
             ),
+            Self::Service { hint, .. } => hint.clone(),
             Self::NotFound { .. }
             | Self::Ended { .. }
             | Self::Invalid { .. }
             | Self::Clock(_)
-            | Self::Service { .. }
             | Self::Db(_) => None,
         }
     }
@@ -121,6 +123,7 @@ pub(crate) fn service<E: Coded + Send + Sync + 'static>(
         service,
         attempt,
         code: source.code(),
+        hint: source.hint(),
         source: Box::new(source),
     }
 }

@@ -10,6 +10,7 @@ mod decision;
 mod error;
 mod evaluation;
 mod expectation;
+mod follow;
 mod gate;
 mod guardrail;
 mod paired;

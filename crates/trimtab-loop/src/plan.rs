@@ -75,6 +75,9 @@ pub struct PlanStep {
     pub output: serde_json::Value,
     /// Why it failed.
     pub error: Option<String>,
+    /// What to do about it.
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 /// How a plan stands.
@@ -195,6 +198,7 @@ impl Plan {
                 ended_at: None,
                 output: serde_json::Value::Null,
                 error: None,
+                hint: None,
             }
         };
         Self {
@@ -237,6 +241,13 @@ impl Plan {
         serde_json::from_value(step.output.clone()).ok()
     }
 
+    /// The model version that it is about, as soon as that is known.
+    pub fn version(&self) -> Option<i64> {
+        let registered =
+            || self.output::<serde_json::Value>(StepName::Register)?["version"].as_i64();
+        self.given.version.or_else(registered)
+    }
+
     fn step_mut(&mut self, name: StepName) -> Option<&mut PlanStep> {
         self.steps.iter_mut().find(|step| step.name == name)
     }
@@ -260,10 +271,11 @@ impl Plan {
     }
 
     /// Notes that a step failed, which ends the plan.
-    pub fn fail(&mut self, name: StepName, error: String, at: Time) {
+    pub fn fail(&mut self, name: StepName, error: String, hint: Option<String>, at: Time) {
         if let Some(step) = self.step_mut(name) {
             step.state = StepState::Failed;
             step.error = Some(error);
+            step.hint = hint;
             step.ended_at = Some(at);
         }
         self.end(PlanState::Failed, at);
@@ -310,7 +322,7 @@ mod tests {
         plan.finish(StepName::Freeze, serde_json::json!(7), at);
         assert_eq!(plan.output::<i64>(StepName::Freeze), Some(7));
         assert_eq!(plan.current(), Some(StepName::Dataset));
-        plan.fail(StepName::Dataset, "no rows".to_owned(), at);
+        plan.fail(StepName::Dataset, "no rows".to_owned(), None, at);
         assert_eq!((plan.current(), plan.state), (None, PlanState::Failed));
         assert!(
             plan.steps

@@ -64,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) holder: String,
     /// One tick at a time.
     pub(crate) ticking: tokio::sync::Mutex<()>,
+    /// Lets the live loop look at once, not at its next tick.
+    pub(crate) woken: tokio::sync::Notify,
     /// Whether this process has done a tick; the first one does what an earlier process, killed, left open.
     pub(crate) has_ticked: std::sync::atomic::AtomicBool,
 }
@@ -83,6 +85,7 @@ impl Loop {
             lease: RwLock::default(),
             holder,
             ticking: tokio::sync::Mutex::default(),
+            woken: tokio::sync::Notify::new(),
             has_ticked: std::sync::atomic::AtomicBool::new(false),
         }))
     }
@@ -93,7 +96,8 @@ impl Loop {
     }
 
     /// Replaces the triggers and rollout policies of a project. Another project's trigger of the same name is a
-    /// conflict, and so is the policy of another project's endpoint; nothing is changed then.
+    /// conflict, and so is the policy of another project's endpoint; nothing is changed then. Endpoints that have no
+    /// champion follow their alias again, whatever came of it before.
     pub async fn apply(
         &self,
         scope: &Scope,
@@ -103,6 +107,13 @@ impl Loop {
     ) -> Result<(), LoopError> {
         for (endpoint, policy) in &policies {
             check_policy(endpoint, policy)?;
+        }
+        let mut idle = Vec::new();
+        for (endpoint, _) in &policies {
+            let waiting = self.0.services.serving.waiting(scope, endpoint);
+            if matches!(waiting, Ok(Some(_))) {
+                idle.push(endpoint.clone());
+            }
         }
         let (workspace, project) = (scope.workspace.clone(), project.clone());
         self.0
@@ -138,9 +149,14 @@ impl Loop {
                 for (endpoint, policy) in &policies {
                     sql::put_policy(tx, &workspace, &project, endpoint, policy)?;
                 }
+                for endpoint in &idle {
+                    sql::forget_followed(tx, &workspace, endpoint)?;
+                }
                 Ok(())
             })
-            .await
+            .await?;
+        self.0.woken.notify_one();
+        Ok(())
     }
 
     /// The triggers of the workspace, by name.
@@ -269,6 +285,7 @@ impl Loop {
                 Ok(())
             })
             .await?;
+        self.0.woken.notify_one();
         Ok(id)
     }
 
@@ -318,6 +335,20 @@ impl Loop {
         self.0
             .db
             .read(move |tx| Ok(sql::plans(tx, &workspace, before, limit)?))
+            .await
+    }
+
+    /// An endpoint's plans, newest first.
+    pub async fn plans_of(
+        &self,
+        scope: &Scope,
+        endpoint: &Name,
+        limit: u32,
+    ) -> Result<Vec<Plan>, LoopError> {
+        let (workspace, endpoint) = (scope.workspace.clone(), endpoint.clone());
+        self.0
+            .db
+            .read(move |tx| Ok(sql::plans_of(tx, &workspace, &endpoint, limit)?))
             .await
     }
 

@@ -254,6 +254,36 @@ pub(crate) fn put_followed(
     Ok(())
 }
 
+/// Forgets where an endpoint's alias was, so that it is followed again.
+pub(crate) fn forget_followed(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    endpoint: &Name,
+) -> Result<(), DbError> {
+    tx.execute(
+        "DELETE FROM followed_alias WHERE workspace_id = ?1 AND endpoint = ?2",
+        params![workspace, endpoint],
+    )?;
+    Ok(())
+}
+
+/// The newest plans of an endpoint.
+pub(crate) fn plans_of(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    endpoint: &Name,
+    limit: u32,
+) -> Result<Vec<Plan>, DbError> {
+    tx.query(
+        "SELECT doc FROM plan WHERE workspace_id = ?1 AND endpoint = ?2
+         ORDER BY created_at DESC, id DESC LIMIT ?3",
+        params![workspace, endpoint, limit],
+    )?
+    .iter()
+    .map(|row| decode(row, 0))
+    .collect()
+}
+
 /// The newest plans of a trigger: (state, start).
 pub(crate) fn trigger_history(
     tx: &mut Tx<'_>,

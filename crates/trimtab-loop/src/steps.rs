@@ -4,10 +4,12 @@
 mod challenge;
 mod training;
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use trimtab_serving::EndpointSpec;
-use trimtab_types::{DatasetVersionId, Scope, Time};
+use trimtab_types::{Coded as _, DatasetVersionId, Scope, Time};
 
 use crate::{
     Arm, DecisionKind, Loop, LoopError, Plan, PlanState, StepName, StepState, TriggerSpec,
@@ -78,7 +80,7 @@ impl Loop {
                 Err(error) if is_passing(&error) => return Err(error),
                 Err(error) => {
                     let reason = chain(&error);
-                    plan.fail(name, reason.clone(), self.0.clock.now());
+                    plan.fail(name, reason.clone(), error.hint(), self.0.clock.now());
                     let text = format!("step `{}` failed: {reason}", name.as_str());
                     let object = ("plan", plan.id.to_string());
                     let kind = DecisionKind::PlanFailed;
@@ -188,9 +190,19 @@ impl Loop {
         &self,
         scope: &Scope,
         plan: &Plan,
-        text: String,
+        mut text: String,
         evidence: serde_json::Value,
     ) -> Result<(), LoopError> {
+        if plan.given.follows_alias {
+            let spec = self.endpoint_spec(scope, &plan.endpoint).await?;
+            if let Some(champion) = self.champion(scope, &spec).await? {
+                let _ = write!(
+                    text,
+                    "; alias `{}` stays where it was put, and version {} goes on answering",
+                    spec.alias, champion.version
+                );
+            }
+        }
         self.tell(scope, plan, DecisionKind::GateRefused, text, evidence)
             .await
     }

@@ -41,6 +41,7 @@ impl Loop {
                 () = tasks.cancelled() => break,
                 () = tokio::time::sleep(TICK) => {}
                 () = self.0.trainings.ended() => {}
+                () = self.0.woken.notified() => {}
                 changed = changes.changed() => {
                     if changed.is_err() {
                         break;
@@ -189,7 +190,7 @@ impl Loop {
         Ok(())
     }
 
-    async fn go_on(&self, scope: &Scope) -> Result<(), LoopError> {
+    pub(crate) async fn go_on(&self, scope: &Scope) -> Result<(), LoopError> {
         let workspace = scope.workspace.clone();
         let open = self
             .0
@@ -204,70 +205,6 @@ impl Loop {
             }
         }
         first_failure.map_or(Ok(()), Err)
-    }
-
-    /// A person who moves the alias that an endpoint follows asks for a rollout of that version. The controller's own
-    /// moves ask for nothing: they leave the alias at the champion. A move is followed once, whatever comes of it;
-    /// `trimtab rollout start` sends the version again.
-    async fn follow_aliases(&self, scope: &Scope) -> Result<(), LoopError> {
-        let services = &self.0.services;
-        let attempt = "follow the endpoints' aliases";
-        let endpoints = services
-            .serving
-            .endpoints(scope)
-            .await
-            .map_err(service("serving", attempt))?;
-        let workspace = scope.workspace.clone();
-        for endpoint in endpoints {
-            let spec = endpoint.spec;
-            let aliased = services
-                .registry
-                .version_by_alias(scope, &spec.model, &spec.alias)
-                .await;
-            let version = match aliased {
-                Ok(Some(version)) => version.version,
-                // The model or its alias is not there yet.
-                Ok(None) | Err(_) => continue,
-            };
-            let champion = self.champion(scope, &spec).await?;
-            let is_champion = champion.is_some_and(|arm| arm.version == version);
-            let (of, name) = (workspace.clone(), spec.name.clone());
-            let (is_busy, followed) = self
-                .0
-                .db
-                .read(move |tx| {
-                    let is_busy = sql::open_plan_of(tx, &of, &name)?.is_some();
-                    Ok::<_, LoopError>((is_busy, sql::followed(tx, &of, &name)?))
-                })
-                .await?;
-            if followed == Some(version) {
-                continue;
-            }
-            if is_champion {
-                // Where the alias stands now, so that a move away from here and back is seen.
-                let name = spec.name.clone();
-                self.store(scope, move |tx, workspace| {
-                    sql::put_followed(tx, workspace, &name, version)
-                })
-                .await?;
-                continue;
-            }
-            if is_busy {
-                continue;
-            }
-            let cause = Cause::Person {
-                name: format!("alias `{}` of `{}`", spec.alias, spec.model),
-            };
-            let given = PlanGiven {
-                version: Some(version),
-                follows_alias: true,
-                ..PlanGiven::default()
-            };
-            self.write_plan(scope, None, spec.name, cause, given)
-                .await?;
-            self.go_on(scope).await?;
-        }
-        Ok(())
     }
 
     /// Tells of a new alert once, and keeps the quarantine of broken data as wide as the alert.

@@ -34,5 +34,5 @@ pub use model::{
 pub use ports::{
     Baseline, CheckSource, EndpointReference, PortError, ReferenceSource, WindowChecks,
 };
-pub use service::Monitors;
+pub use service::{LONGEST_WINDOW, MOST_MONITORS, Monitors, SHORTEST_WINDOW};
 pub use sql::MIGRATIONS;

@@ -15,10 +15,12 @@ use crate::{
 };
 
 const DEFAULT_WINDOW: Duration = Duration::from_days(1);
-const SHORTEST_WINDOW: Duration = Duration::from_secs(60);
-const LONGEST_WINDOW: Duration = Duration::from_days(366);
+/// No window is shorter.
+pub const SHORTEST_WINDOW: Duration = Duration::from_secs(60);
+/// No window is longer.
+pub const LONGEST_WINDOW: Duration = Duration::from_days(366);
 /// Monitors that one workspace may have.
-const MOST_MONITORS: usize = 1_000;
+pub const MOST_MONITORS: usize = 1_000;
 
 /// Monitors, their windows and alerts; cheap to clone.
 #[derive(Debug, Clone)]

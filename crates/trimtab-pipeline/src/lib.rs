@@ -18,7 +18,8 @@ mod workspace;
 
 pub use error::PipelineError;
 pub use model::{
-    Execution, ExecutionSpec, ExecutionStatus, PipelineDirs, Project, StageResult, StageStatus,
+    Execution, ExecutionSpec, ExecutionStatus, Outline, PipelineDirs, Project, StageResult,
+    StageStatus,
 };
 pub use python::find_python;
 pub use repro::{ReproEvent, ReproOptions, ReproReport, repro};

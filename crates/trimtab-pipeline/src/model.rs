@@ -3,7 +3,10 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use trimtab_dvc::{Graph, Pipeline};
 use trimtab_types::{ExecutionId, Name, Time};
+
+use crate::PipelineError;
 
 /// Where code comes from: a git repository, a folder in it, and the commit that executions use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,48 @@ pub struct Project {
     pub subfolder: String,
     /// The commit; a branch or tag given to `register` is resolved there and then.
     pub commit: String,
+}
+
+/// A project's stages as its `dvc.yaml` has them at a commit.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    /// The project, its commit resolved.
+    pub project: Project,
+    /// The stages in the order of the file, each with its deps relative to the project's folder.
+    stages: Vec<(String, Vec<String>)>,
+    graph: Graph,
+}
+
+impl Outline {
+    /// Reads the text of a `dvc.yaml`; `file` is what errors call it.
+    pub fn parse(project: Project, file: &str, text: &str) -> Result<Self, PipelineError> {
+        let pipeline = Pipeline::parse(file, text)?;
+        let graph = Graph::new(&pipeline)?;
+        let stages = pipeline.stages.iter().map(|stage| {
+            let deps = stage.deps.iter().map(|dep| stage.resolve(dep));
+            let deps = deps.map(|dep| dep.display().to_string());
+            (stage.name.clone(), deps.collect())
+        });
+        Ok(Self {
+            project,
+            stages: stages.collect(),
+            graph,
+        })
+    }
+
+    /// The names of the stages, in the order of the file.
+    pub fn stages(&self) -> Vec<&str> {
+        self.stages.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// What these stages, and those that they need, depend on; an unknown stage depends on nothing.
+    pub fn deps(&self, wanted: &[String]) -> Vec<&str> {
+        let order = self.graph.order(wanted).unwrap_or_default();
+        let executed = self.stages.iter().filter(|(name, _)| order.contains(name));
+        executed
+            .flat_map(|(_, deps)| deps.iter().map(String::as_str))
+            .collect()
+    }
 }
 
 /// What to execute. The id is the caller's, so that a repeated call is the same execution.

@@ -7,13 +7,13 @@ use std::{
 };
 
 use trimtab_db::{Db, Lane, Message};
-use trimtab_dvc::{Cache, Graph, LinkType, Lock, Pipeline};
+use trimtab_dvc::{Cache, LinkType, Lock};
 use trimtab_exec::{CancellationToken, Executor, log_tail};
 use trimtab_types::{Clock, ExecutionId, Name, Scope, WorkspaceId};
 
 use crate::{
-    Execution, ExecutionSpec, ExecutionStatus, PipelineDirs, PipelineError, Project, StageResult,
-    StageStatus,
+    Execution, ExecutionSpec, ExecutionStatus, Outline, PipelineDirs, PipelineError, Project,
+    StageResult, StageStatus,
     engine::{Engine, Setting, StageDone, explain},
     git::Mirror,
     live::{Lives, Waiting, locked},
@@ -75,13 +75,13 @@ impl Pipelines {
         }))
     }
 
-    /// Registers a project, or moves it to another commit. `commit` may be a branch, a tag or `HEAD`; the answer has
-    /// the commit. Its `dvc.yaml` must be there and sound.
-    pub async fn register(
+    /// What registering a project would register: its commit, and the stages of its `dvc.yaml`. Nothing is written but
+    /// the clone of the repository.
+    pub async fn outline(
         &self,
         scope: &Scope,
         mut project: Project,
-    ) -> Result<Project, PipelineError> {
+    ) -> Result<Outline, PipelineError> {
         let subfolder = project.subfolder.trim_matches('/').trim_start_matches("./");
         project.subfolder = if subfolder == "." {
             String::new()
@@ -116,7 +116,17 @@ impl Pipelines {
             file: file.clone(),
             commit: project.commit.clone(),
         })?;
-        Graph::new(&Pipeline::parse(&file, &text)?)?;
+        Outline::parse(project, &file, &text)
+    }
+
+    /// Registers a project, or moves it to another commit. `commit` may be a branch, a tag or `HEAD`; the answer has
+    /// the commit. Its `dvc.yaml` must be there and sound.
+    pub async fn register(
+        &self,
+        scope: &Scope,
+        project: Project,
+    ) -> Result<Project, PipelineError> {
+        let Outline { project, .. } = self.outline(scope, project).await?;
         let (workspace, row, at, by) = (
             scope.workspace.clone(),
             project.clone(),

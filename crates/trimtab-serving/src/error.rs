@@ -5,6 +5,8 @@ use trimtab_events::EventsError;
 use trimtab_infer::InferError;
 use trimtab_types::{Coded, ErrorCode, Name, RevisionId};
 
+use crate::Waiting;
+
 /// Why a model's files could not be brought.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -57,8 +59,13 @@ pub enum ServingError {
         version: String,
     },
     /// The endpoint has no champion yet.
-    #[error("endpoint `{0}` has no champion yet")]
-    NoChampion(Name),
+    #[error("endpoint `{endpoint}` has no champion yet: {}", waiting.why)]
+    NoChampion {
+        /// The endpoint.
+        endpoint: Name,
+        /// What it waits for.
+        waiting: Waiting,
+    },
     /// The revision that should answer is not loaded in this process.
     #[error("revision {revision} of endpoint `{endpoint}` is not loaded: {reason}")]
     NotLoaded {
@@ -163,7 +170,9 @@ impl Coded for ServingError {
             Self::EndpointNotFound(_)
             | Self::RevisionNotFound { .. }
             | Self::VersionNotServed { .. } => ErrorCode::NotFound,
-            Self::NoChampion(_) | Self::NotLoaded { .. } | Self::Closed => ErrorCode::Unavailable,
+            Self::NoChampion { .. } | Self::NotLoaded { .. } | Self::Closed => {
+                ErrorCode::Unavailable
+            }
             Self::OwnedElsewhere { .. } | Self::Traffic { .. } | Self::InUse { .. } => {
                 ErrorCode::Conflict
             }
@@ -185,9 +194,7 @@ impl Coded for ServingError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoChampion(name) => Some(format!(
-                "register a model version and start a rollout: trimtab rollout start {name} --version N"
-            )),
+            Self::NoChampion { waiting, .. } => waiting.hint.clone(),
             Self::OwnedElsewhere { owner, .. } => Some(format!(
                 "apply the file of project `{owner}`, or choose another name for the endpoint"
             )),

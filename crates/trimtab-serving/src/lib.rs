@@ -19,6 +19,7 @@ mod score;
 mod service;
 mod sql;
 mod traffic;
+mod waiting;
 
 pub use error::{FetchError, ServingError};
 pub use layout::{Layout, LayoutColumn};
@@ -29,3 +30,4 @@ pub use model::{
 pub use service::Serving;
 pub use sql::MIGRATIONS;
 pub use traffic::{FULL_WEIGHT, Traffic};
+pub use waiting::Waiting;

@@ -263,7 +263,7 @@ fn choose<'a>(route: &'a Route, version: Option<i64>, key: &str) -> Result<&'a A
     let assigned = route
         .traffic
         .assign(key)
-        .ok_or_else(|| ServingError::NoChampion(route.spec.name.clone()))?;
+        .ok_or_else(|| route.no_champion())?;
     match (route.require(assigned), route.traffic.champion) {
         (Err(_), Some(champion)) if champion != assigned => route.require(champion),
         (arm, _) => arm,

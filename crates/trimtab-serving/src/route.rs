@@ -16,7 +16,7 @@ use trimtab_infer::{DataType, Engine, InferError, Signature, Tensor, TensorData}
 use trimtab_types::{Name, RevisionId, WorkspaceId};
 
 use crate::{
-    EndpointSpec, Layout, Revision, ServingError, Traffic, folder::ModelFolder,
+    EndpointSpec, Layout, Revision, ServingError, Traffic, Waiting, folder::ModelFolder,
     metrics::EndpointMetrics, score::ScoreRule,
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct Route {
     pub(crate) arms: Vec<Arm>,
     /// Why a revision could not be loaded when the process started.
     pub(crate) failures: Vec<(RevisionId, String)>,
+    /// What the endpoint waits for while it has no champion.
+    pub(crate) waiting: Waiting,
     pub(crate) metrics: EndpointMetrics,
 }
 
@@ -182,6 +184,13 @@ impl Route {
                 .find(|(failed, _)| *failed == revision)
                 .map_or_else(|| "it is not ready".to_owned(), |(_, why)| why.clone()),
         })
+    }
+
+    pub(crate) fn no_champion(&self) -> ServingError {
+        ServingError::NoChampion {
+            endpoint: self.spec.name.clone(),
+            waiting: self.waiting.clone(),
+        }
     }
 
     /// The arm of a model version of the endpoint's model; with several, the newest.

@@ -67,6 +67,10 @@ impl Serving {
         &self.0.clock
     }
 
+    pub(crate) fn table(&self) -> &Table {
+        &self.0.table
+    }
+
     pub(crate) fn mirror(&self) -> &Mirror {
         &self.0.mirror
     }
@@ -190,10 +194,7 @@ impl Serving {
         let arm = match (version, route.traffic.champion) {
             (Some(version), _) => route.version(version)?,
             (None, Some(champion)) => route.require(champion)?,
-            (None, None) => route
-                .arms
-                .last()
-                .ok_or_else(|| ServingError::NoChampion(name.clone()))?,
+            (None, None) => route.arms.last().ok_or_else(|| route.no_champion())?,
         };
         let mut versions: Vec<i64> = route
             .arms
@@ -475,6 +476,7 @@ impl Serving {
                 traffic: row.endpoint.traffic.clone(),
                 arms: Vec::new(),
                 failures: Vec::new(),
+                waiting: crate::Waiting::declared(),
                 metrics: self.0.metrics.endpoint(spec.name.as_str()),
             };
             self.0.table.insert(&key, &route);

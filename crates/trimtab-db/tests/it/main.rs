@@ -1,6 +1,8 @@
 //! The database layer, on SQLite and on PostgreSQL.
 
-use trimtab_db::{Db, DbError, Lane, Message, Migration, params, testing};
+use std::time::Duration;
+
+use trimtab_db::{Db, DbError, Insert, Kind, Lane, Message, Migration, params, testing};
 use trimtab_types::{Time, WorkspaceId};
 
 const MIGRATIONS: &[&[Migration]] = &[&[Migration {
@@ -135,4 +137,81 @@ async fn closing_finishes_what_waits_and_refuses_what_comes_later() {
         insert(&db, "after", false).await,
         Err(DbError::Closed)
     ));
+}
+
+#[tokio::test]
+async fn many_rows_at_once_and_one_by_one() {
+    const INSERT: Insert = Insert {
+        table: "thing",
+        columns: &[
+            ("workspace_id", Kind::Text),
+            ("name", Kind::Text),
+            ("n", Kind::Int),
+            ("x", Kind::Real),
+            ("bytes", Kind::Blob),
+        ],
+        tail: "ON CONFLICT (workspace_id, name) DO UPDATE SET n = excluded.n WHERE excluded.n > thing.n",
+    };
+    for db in testing::databases(MIGRATIONS).await.unwrap() {
+        let put = |from: i64, n: i64| {
+            let db = db.clone();
+            async move {
+                db.write(Lane::Bulk, move |tx| {
+                    let mut rows = (from..from + 100).map(|i| {
+                        params!["w", format!("{i:03}"), n, None::<f64>, vec![7_u8]].to_vec()
+                    });
+                    tx.insert_many(&INSERT, &mut rows)
+                })
+                .await
+            }
+        };
+        assert_eq!(put(0, 1).await.unwrap(), 100);
+        assert_eq!(put(50, 2).await.unwrap(), 100);
+        assert_eq!(put(0, 1).await.unwrap(), 0);
+        assert_eq!(put(0, 0).await.unwrap(), 0);
+        let (mut count, mut sum) = (0, 0);
+        let (count, sum) = db
+            .read(move |tx| {
+                tx.each("SELECT n, x, bytes FROM thing", params![], &mut |row| {
+                    assert_eq!(row.get::<Option<f64>>(1)?, None);
+                    assert_eq!(row.get::<Vec<u8>>(2)?, [7]);
+                    count += 1;
+                    sum += row.get::<i64>(0)?;
+                    Ok(())
+                })?;
+                Ok::<_, DbError>((count, sum))
+            })
+            .await
+            .unwrap();
+        assert_eq!((count, sum), (150, 250));
+    }
+}
+
+#[tokio::test]
+async fn a_read_ends_with_its_budget_and_the_next_one_is_whole() {
+    for db in testing::databases(MIGRATIONS).await.unwrap() {
+        let count = |budget_ms: u64, rows: i64| {
+            let db = db.clone();
+            async move {
+                db.read_within(Duration::from_millis(budget_ms), move |tx| {
+                    tx.query_one(
+                        "WITH RECURSIVE numbers (n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1) SELECT COUNT(*) FROM numbers",
+                        params![rows],
+                    )?
+                    .get::<i64>(0)
+                })
+                .await
+            }
+        };
+        for _ in 0..6 {
+            let refused = count(20, 1_000_000_000).await;
+            assert!(matches!(refused, Err(DbError::Budget)), "{refused:?}");
+        }
+        assert_eq!(count(20_000, 1_000).await.unwrap(), 1_000);
+        let plain: i64 = db
+            .read(|tx| tx.query_one("SELECT CAST(7 AS BIGINT)", params![])?.get(0))
+            .await
+            .unwrap();
+        assert_eq!(plain, 7);
+    }
 }

@@ -49,10 +49,13 @@ impl DesiredError {
         }
     }
 
-    pub(super) fn of_yaml(file: &str, error: &serde_saphyr::Error) -> Self {
+    pub(super) fn of_yaml(file: &str, text: &str, error: &serde_saphyr::Error) -> Self {
         use serde_saphyr::Error as Yaml;
         let error = error.without_snippet();
         let line = error.location().map_or(0, |location| location.line());
+        let key = error
+            .location()
+            .and_then(|at| key_before(text, at.line(), at.column()));
         match error {
             Yaml::SerdeUnknownField {
                 field, expected, ..
@@ -62,18 +65,48 @@ impl DesiredError {
                 Self::new(file, line, format!("the key `{field}` is missing"))
             }
             other => {
-                let text = other.to_string();
-                let said = text.lines().next().unwrap_or_default();
+                let all = other.to_string();
+                let said = all.lines().next().unwrap_or_default();
                 // The place is said by us, and advice about the parser's options helps nobody here.
                 let said = said.split(" at line ").next().unwrap_or(said);
                 let said = said
                     .split(", set DuplicateKeyPolicy")
                     .next()
                     .unwrap_or(said);
-                Self::new(file, line, said.trim_end_matches(':'))
+                let said = match said.trim_end_matches(':') {
+                    "invalid i64" | "invalid u64" => "a whole number is wanted",
+                    "invalid f64" | "invalid floating point" => "a number is wanted",
+                    "expected mapping start" => "a mapping is wanted",
+                    "expected sequence start" => "a list is wanted",
+                    "expected string scalar" => "a text is wanted",
+                    said => said,
+                };
+                match key {
+                    Some(key) => Self::new(file, line, format!("`{key}`: {said}")),
+                    None => Self::new(file, line, said),
+                }
             }
         }
     }
+}
+
+/// The key that the value at this place belongs to, when it stands in the same line.
+fn key_before(text: &str, line: u64, column: u64) -> Option<&str> {
+    let line = text
+        .lines()
+        .nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
+    let end = usize::try_from(column).ok()?.checked_sub(1)?;
+    let end = line
+        .char_indices()
+        .nth(end)
+        .map_or(line.len(), |(at, _)| at);
+    let (before, between) = line[..end].rsplit_once(':')?;
+    if !between.trim().is_empty() {
+        return None;
+    }
+    let word = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+    let key = before.rsplit(|c: char| !word(c)).next()?;
+    (!key.is_empty()).then_some(key)
 }
 
 impl Coded for DesiredError {

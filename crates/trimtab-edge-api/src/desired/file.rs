@@ -44,10 +44,10 @@ pub(super) struct EndpointEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct RolloutEntry {
     pub(super) autonomy: Option<Word>,
-    pub(super) steps: Option<Vec<StepEntry>>,
+    pub(super) steps: Option<Spanned<Vec<StepEntry>>>,
     pub(super) time_limit: Option<Word>,
-    pub(super) alpha: Option<f64>,
-    pub(super) margin: Option<f64>,
+    pub(super) alpha: Option<Spanned<f64>>,
+    pub(super) margin: Option<Spanned<f64>>,
     pub(super) min_labelled: Option<u64>,
 }
 
@@ -71,14 +71,14 @@ pub(super) struct MonitorEntry {
 pub(super) struct TriggerEntry {
     pub(super) endpoint: Word,
     pub(super) monitor: Option<Word>,
-    pub(super) stages: Vec<String>,
+    pub(super) stages: Vec<Word>,
     pub(super) dataset: Word,
     pub(super) cooldown: Option<Word>,
 }
 
 impl File {
     pub(super) fn read(name: &str, text: &str) -> Result<Self, DesiredError> {
-        serde_saphyr::from_str(text).map_err(|error| DesiredError::of_yaml(name, &error))
+        serde_saphyr::from_str(text).map_err(|error| DesiredError::of_yaml(name, text, &error))
     }
 }
 

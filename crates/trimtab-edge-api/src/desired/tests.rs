@@ -100,8 +100,70 @@ fn errors_name_the_line_and_the_nearest_right_word() {
 #[test]
 fn broken_yaml_is_refused_with_its_line() {
     assert_snapshot!(refused(""), @"trimtab.yaml line 1: unexpected end of input");
-    assert_snapshot!(refused("project: [\n"), @"trimtab.yaml line 1: expected string scalar");
+    assert_snapshot!(refused("project: [\n"), @"trimtab.yaml line 1: `project`: a text is wanted");
     assert_snapshot!(refused("project: p\nproject: q\n"), @"trimtab.yaml line 2: duplicate mapping key: project");
-    assert_snapshot!(refused("project: p\nendpoints: 3\n"), @"trimtab.yaml line 2: expected mapping start");
-    assert_snapshot!(refused("project: p\nendpoints:\n  e: { model: m, pin: many }\n"), @"trimtab.yaml line 3: invalid i64");
+    assert_snapshot!(refused("project: p\nendpoints: 3\n"), @"trimtab.yaml line 2: `endpoints`: a mapping is wanted");
+    assert_snapshot!(refused("project: p\nendpoints:\n  e: { model: m, pin: many }\n"), @"trimtab.yaml line 3: `pin`: a whole number is wanted");
+}
+
+#[test]
+fn a_policy_that_the_loop_would_refuse_is_refused_with_its_line() {
+    let policy = |rollout: &str| {
+        refused(&format!(
+            "project: p\nendpoints:\n  e:\n    model: m\n    rollout: {rollout}\n"
+        ))
+    };
+    assert_snapshot!(policy("{ alpha: 0 }"), @"trimtab.yaml line 5: `alpha` must lie between 0 and 1");
+    assert_snapshot!(policy("{ alpha: x }"), @"trimtab.yaml line 5: `alpha`: a number is wanted");
+    assert_snapshot!(policy("{ margin: -1 }"), @"trimtab.yaml line 5: `margin` must not be negative");
+    assert_snapshot!(policy("{ min_labelled: -1 }"), @"trimtab.yaml line 5: `min_labelled`: a whole number is wanted");
+    assert_snapshot!(
+        policy("\n      steps:\n        - { kind: canary, share: 5% }\n        - { kind: canary, share: 5% }"),
+        @"trimtab.yaml line 8: canary shares must grow from step to step"
+    );
+    assert_snapshot!(
+        policy("\n      steps:\n        - { kind: bake }\n        - { kind: canary, share: 5% }"),
+        @"trimtab.yaml line 8: `bake` must be the last step"
+    );
+    let window =
+        "project: p\nendpoints:\n  e: { model: m }\nmonitors:\n  m: { endpoint: e, window: 1s }\n";
+    assert_snapshot!(refused(window), @"trimtab.yaml line 5: `window` must be between 1m and 366d");
+}
+
+#[test]
+fn triggers_fit_the_pipeline_before_anything_is_changed() {
+    let project = trimtab_pipeline::Project {
+        name: "flights".parse().unwrap(),
+        git: String::new(),
+        subfolder: String::new(),
+        commit: String::new(),
+    };
+    let dvc = "stages:\n  prepare:\n    cmd: a\n    deps: [data/raw.csv]\n    outs: [data/clean]\n  train:\n    cmd: b\n    deps: [data/train.parquet, data/clean]\n  report:\n    cmd: c\n    deps: [notes]\n";
+    let outline = Outline::parse(project, "dvc.yaml", dvc).unwrap();
+    let fits = |stages: &str, dataset: &str| {
+        let text = FLIGHTS
+            .replace("stages: [train]", stages)
+            .replace("data/train.parquet", dataset);
+        let desired = Desired::parse("trimtab.yaml", &text).unwrap();
+        match desired.check_pipeline("trimtab.yaml", &outline) {
+            Ok(()) => "accepted".to_owned(),
+            Err(error) => format!("{error}\nhint: {}", error.hint.clone().unwrap_or_default()),
+        }
+    };
+    for (stages, dataset) in [
+        ("stages: [train]", "data/train.parquet"),
+        ("stages: [train]", "./data/raw.csv"),
+        ("stages: [train]", "data/clean/part.csv"),
+        ("stages: []", "notes"),
+    ] {
+        assert_eq!(fits(stages, dataset), "accepted", "{stages} {dataset}");
+    }
+    assert_snapshot!(fits("stages: [nostage]", "notes"), @r#"
+    trimtab.yaml line 7: trigger `retrain` names stage `nostage`, which dvc.yaml does not have
+    hint: it may be: prepare, report, train
+    "#);
+    assert_snapshot!(fits("stages: [train]", "data/trian.parquet"), @r#"
+    trimtab.yaml line 7: trigger `retrain` puts its dataset at `data/trian.parquet`, which none of its stages has among its deps
+    hint: did you mean `data/train.parquet`?
+    "#);
 }

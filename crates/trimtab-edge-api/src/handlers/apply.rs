@@ -5,7 +5,9 @@ use axum::{
     extract::{Path, State},
 };
 use trimtab_edge::{CallScope, Failure};
-use trimtab_pipeline::Project;
+use trimtab_loop::RolloutPolicy;
+use trimtab_monitor::MOST_MONITORS;
+use trimtab_pipeline::{Outline, Project};
 use trimtab_serving::Change;
 use trimtab_types::{Name, Scope};
 
@@ -35,24 +37,34 @@ pub(crate) async fn apply(
         .collect();
     desired.check_endpoints(FILE, &existing)?;
     check_owners(&api, &scope, &desired).await?;
-    let commit = project(&api, &scope, &desired, request.project).await?;
+    check_room(&api, &scope, &desired).await?;
+    let outline = outline(&api, &scope, &desired, request.project).await?;
+    if let Some(outline) = &outline {
+        desired.check_pipeline(FILE, outline)?;
+    }
+    // From here on things change. The endpoints come first: what is wrong with their specs is found before any is written.
+    let before = policies(&api, &scope, &desired).await?;
     let mut objects = Vec::new();
     let endpoints = api
         .serving
         .apply(&scope, desired.project.as_str(), desired.endpoints)
         .await?;
     objects.extend(endpoints.into_iter().map(|applied| {
-        AppliedObject {
-            kind: "endpoint".to_owned(),
-            name: applied.name.to_string(),
-            change: match applied.change {
-                Change::Created => "created",
-                Change::Updated => "updated",
-                Change::Unchanged => "unchanged",
-            }
-            .to_owned(),
-        }
+        let is_same = applied.change == Change::Unchanged
+            && before
+                .iter()
+                .zip(&desired.policies)
+                .any(|(old, (name, wanted))| *name == applied.name && old == wanted);
+        let is_known = applied.change != Change::Created;
+        changed("endpoint", &applied.name, is_known, is_same)
     }));
+    let commit = match outline {
+        Some(outline) => {
+            let registered = api.pipelines.register(&scope, outline.project).await?;
+            Some(registered.commit)
+        }
+        None => None,
+    };
     let before = api.monitors.list(&scope).await?;
     let monitors = api
         .monitors
@@ -151,33 +163,62 @@ async fn check_owners(api: &Api, scope: &Scope, desired: &Desired) -> Result<(),
     Ok(())
 }
 
-/// Registers the project's code, or finds it registered where triggers need it.
-async fn project(
+/// What will be changed of rollout policies is known before it is.
+async fn policies(
+    api: &Api,
+    scope: &Scope,
+    desired: &Desired,
+) -> Result<Vec<RolloutPolicy>, Failure> {
+    let mut policies = Vec::with_capacity(desired.policies.len());
+    for (endpoint, _) in &desired.policies {
+        policies.push(api.controller.policy(scope, endpoint).await?);
+    }
+    Ok(policies)
+}
+
+/// The monitors of all projects together must have room.
+async fn check_room(api: &Api, scope: &Scope, desired: &Desired) -> Result<(), Failure> {
+    let standing = api.monitors.list(scope).await?;
+    let others = standing
+        .iter()
+        .filter(|monitor| monitor.project != desired.project.as_str());
+    if others.count() + desired.monitors.len() > MOST_MONITORS {
+        return Err(Failure::invalid(
+            "monitors",
+            format!("a workspace has at most {MOST_MONITORS} monitors"),
+        ));
+    }
+    Ok(())
+}
+
+/// The project's code as it will be registered, or as it is where triggers need it.
+async fn outline(
     api: &Api,
     scope: &Scope,
     desired: &Desired,
     source: Option<ProjectSource>,
-) -> Result<Option<String>, Failure> {
-    if let Some(source) = source {
-        let project = Project {
+) -> Result<Option<Outline>, Failure> {
+    let project = match source {
+        Some(source) => Project {
             name: desired.project.clone(),
             git: source.git,
             subfolder: source.subfolder,
             commit: source.commit,
-        };
-        let registered = api.pipelines.register(scope, project).await?;
-        return Ok(Some(registered.commit));
-    }
-    match api.pipelines.project(scope, &desired.project).await {
-        Ok(project) => Ok(Some(project.commit)),
-        Err(_) if desired.triggers.is_empty() => Ok(None),
-        Err(_) => Err(Failure::invalid(
-            "project",
-            format!(
-                "the file declares triggers, and project `{}` has no code registered",
-                desired.project
-            ),
-        )
-        .hint("run `trimtab apply` inside the project's git repository, or send `project` with `git` and `commit`")),
-    }
+        },
+        None => match api.pipelines.project(scope, &desired.project).await {
+            Ok(project) => project,
+            Err(_) if desired.triggers.is_empty() => return Ok(None),
+            Err(_) => {
+                return Err(Failure::invalid(
+                    "project",
+                    format!(
+                        "the file declares triggers, and project `{}` has no code registered",
+                        desired.project
+                    ),
+                )
+                .hint("run `trimtab apply` inside the project's git repository, or send `project` with `git` and `commit`"));
+            }
+        },
+    };
+    Ok(Some(api.pipelines.outline(scope, project).await?))
 }

@@ -1,6 +1,7 @@
 //! Home: the loop, one row per endpoint.
 
 use axum::{Json, extract::State};
+use http::HeaderMap;
 use trimtab_edge::{CallScope, Failure};
 use trimtab_loop::{self as controller, RolloutState};
 use trimtab_monitor::MonitorWindow;
@@ -22,7 +23,11 @@ const RUNS: u32 = 10;
 /// How many open alerts are counted.
 const ALERTS: u32 = 1_000;
 
-pub(crate) async fn home(State(api): State<Api>, CallScope(scope): CallScope) -> Answer<Home> {
+pub(crate) async fn home(
+    State(api): State<Api>,
+    CallScope(scope): CallScope,
+    headers: HeaderMap,
+) -> Answer<Home> {
     let mut endpoints = Vec::new();
     let monitors = api.monitors.list(&scope).await?;
     for endpoint in api.serving.endpoints(&scope).await? {
@@ -35,7 +40,8 @@ pub(crate) async fn home(State(api): State<Api>, CallScope(scope): CallScope) ->
     let runs = run::latest(&api, &scope, RUNS).await?;
     let next_command = if endpoints.is_empty() {
         Some(if runs.is_empty() {
-            "export MLFLOW_TRACKING_URI=http://localhost:5000 && python train.py".to_owned()
+            let server = address(&headers);
+            format!("export MLFLOW_TRACKING_URI={server} && python train.py")
         } else {
             "trimtab apply".to_owned()
         })
@@ -47,6 +53,22 @@ pub(crate) async fn home(State(api): State<Api>, CallScope(scope): CallScope) ->
         runs,
         next_command,
     }))
+}
+
+/// The address that this server was called by.
+fn address(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // What a proxy in front of us says; only known words get into a command that somebody copies.
+    let scheme = match text("x-forwarded-proto") {
+        Some("https") => "https",
+        Some(_) | None => "http",
+    };
+    let is_host = |host: &&str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+        !host.is_empty() && host.chars().all(plain)
+    };
+    let host = text("host").filter(is_host).unwrap_or("localhost:5000");
+    format!("{scheme}://{host}")
 }
 
 async fn row(
@@ -213,5 +235,29 @@ fn open_rollout(rollout: &controller::Rollout) -> HomeRollout {
         steps: rollout.steps.len() as u64,
         version: rollout.to.version,
         weight: rollout.weight(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_command_names_the_server_that_was_asked() {
+        let of = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter();
+            let pairs = pairs.map(|(name, value)| {
+                let name = http::HeaderName::from_static(name);
+                (name, http::HeaderValue::from_static(value))
+            });
+            address(&pairs.collect())
+        };
+        assert_eq!(of(&[("host", "127.0.0.1:43919")]), "http://127.0.0.1:43919");
+        assert_eq!(of(&[("host", "[::1]:5001")]), "http://[::1]:5001");
+        let proxied = [("host", "ml.example"), ("x-forwarded-proto", "https")];
+        assert_eq!(of(&proxied), "https://ml.example");
+        for odd in [&[("host", "a;rm -rf")][..], &[]] {
+            assert_eq!(of(odd), "http://localhost:5000");
+        }
     }
 }

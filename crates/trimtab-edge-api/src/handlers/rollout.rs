@@ -3,9 +3,10 @@
 use axum::{
     Json,
     extract::{Path, State},
+    response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
-use trimtab_edge::{CallScope, Failure};
+use trimtab_edge::{AuditObject, CallScope, Failure};
 use trimtab_loop as controller;
 use trimtab_types::{Name, RolloutId, Scope};
 
@@ -57,7 +58,25 @@ pub(crate) async fn start(
     State(api): State<Api>,
     CallScope(scope): CallScope,
     Body(request): Body<StartRollout>,
-) -> Answer<Fired> {
+) -> Response {
+    let gate = if request.skip_gate {
+        ", without gate"
+    } else {
+        ""
+    };
+    let about = format!(
+        "endpoint `{}` version {}{gate}",
+        request.endpoint, request.version
+    );
+    let mut response = match open(&api, &scope, &request).await {
+        Ok(fired) => Json(fired).into_response(),
+        Err(failure) => failure.into_response(),
+    };
+    response.extensions_mut().insert(AuditObject(about));
+    response
+}
+
+async fn open(api: &Api, scope: &Scope, request: &StartRollout) -> Result<Fired, Failure> {
     let endpoint: Name = request
         .endpoint
         .parse()
@@ -66,13 +85,13 @@ pub(crate) async fn start(
         })?;
     let plan = api
         .controller
-        .start_rollout(&scope, &endpoint, request.version, request.skip_gate)
+        .start_rollout(scope, &endpoint, request.version, request.skip_gate)
         .await?;
-    let rollout = api.controller.plan(&scope, plan).await?.ids.rollout;
-    Ok(Json(Fired {
+    let rollout = api.controller.plan(scope, plan).await?.ids.rollout;
+    Ok(Fired {
         plan: plan.to_string(),
         rollout: rollout.to_string(),
-    }))
+    })
 }
 
 pub(crate) async fn abort(

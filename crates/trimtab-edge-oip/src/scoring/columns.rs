@@ -18,6 +18,8 @@ use crate::element::{self, Misfit, Nulls};
 pub(super) struct Columns<'m> {
     layout: &'m Layout,
     data: Vec<TensorData>,
+    /// Which columns of the model any row gave, null or not.
+    is_given: Vec<bool>,
     /// The column that identifies rows and is no feature, and its values.
     row_key: Option<(&'m str, Vec<Bytes>)>,
     rows: usize,
@@ -52,6 +54,7 @@ impl<'m> Columns<'m> {
                 .iter()
                 .map(|column| TensorData::empty(column.datatype))
                 .collect(),
+            is_given: vec![false; layout.columns().len()],
             layout,
             row_key,
             rows: 0,
@@ -92,6 +95,19 @@ impl<'m> Columns<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses rows of which none has a column of the model: that is a misspelt name, and no missing value.
+    pub(super) fn check_given(&self) -> Result<(), Failure> {
+        let columns = self.layout.columns().iter().zip(&self.is_given);
+        let missing = columns.filter(|(_, is_given)| !**is_given);
+        match missing.map(|(column, _)| column).next() {
+            Some(column) if self.rows > 0 => Err(Failure::invalid(
+                column.name.clone(),
+                format!("column `{}` is missing", column.name),
+            )),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Takes one cell.
@@ -230,8 +246,11 @@ impl Cell<'_, '_> {
                 }
                 None => Err(E::custom("a row key must be a text or a whole number")),
             },
-            Place::Column(column) => push(&mut self.columns.data[column])
-                .map_err(|misfit| E::custom(self.columns.in_column(column, &misfit))),
+            Place::Column(column) => {
+                self.columns.is_given[column] = true;
+                push(&mut self.columns.data[column])
+                    .map_err(|misfit| E::custom(self.columns.in_column(column, &misfit)))
+            }
         }
     }
 }

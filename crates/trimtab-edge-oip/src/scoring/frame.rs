@@ -58,6 +58,7 @@ pub(super) fn records(
     Records(&mut columns)
         .deserialize(&mut serde_json::Deserializer::from_str(json.get()))
         .map_err(|error| in_field("dataframe_records", &error))?;
+    columns.check_given()?;
     columns.finish()
 }
 

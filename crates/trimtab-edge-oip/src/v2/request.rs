@@ -8,7 +8,7 @@ use serde::{
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use trimtab_edge::Failure;
+use trimtab_edge::{Failure, json_reason};
 use trimtab_infer::{DataType, Tensor, TensorData};
 use trimtab_serving::ModelInfo;
 use trimtab_types::Time;
@@ -106,8 +106,12 @@ impl InferRequest {
     }
 
     fn parts(json: &[u8], mut rest: Bytes) -> Result<Self, Failure> {
-        let head: Head<'_> = serde_json::from_slice(json)
-            .map_err(|error| Failure::invalid("", format!("the request is not valid: {error}")))?;
+        let head: Head<'_> = serde_json::from_slice(json).map_err(|error| {
+            Failure::invalid(
+                "",
+                format!("the request is not valid: {}", json_reason(&error)),
+            )
+        })?;
         let inputs = head
             .inputs
             .into_iter()

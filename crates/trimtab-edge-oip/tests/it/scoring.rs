@@ -112,6 +112,8 @@ async fn what_is_wrong_is_said_as_mlflow_says_it() {
         ("application/json", split(four, r#"{"a":1}"#), 400, "a list of rows"),
         ("application/json", split(four, "[]"), 400, "no rows"),
         ("application/json", r#"{"dataframe_split":[]}"#.to_owned(), 400, "`dataframe_split` is not valid"),
+        ("application/json", r#"{"dataframe_records":[{}]}"#.to_owned(), 400, "column `carrier` is missing"),
+        ("application/json", r#"{"dataframe_records":[{"carrier":"UA","origin":"EWR","distance":1},{"carrier":"UA","origin":"EWR","tmp":2,"distance":2}]}"#.to_owned(), 400, "column `temp` is missing"),
         ("application/json", r#"{"dataframe_records":{"a":1}}"#.to_owned(), 400, "a list of records"),
         ("application/json", r#"{"dataframe_records":[{"carrier":"UA","carrier":"UA"}]}"#.to_owned(), 400, "given twice in row 1"),
         ("text/csv", "carrier,origin,distance,temp\nUA,EWR,far,1\n".to_owned(), 400, "row 1: column `distance`: \"far\" is no FP32"),

@@ -177,6 +177,19 @@ async fn tokens_open_their_workspace_to_their_role() {
 }
 
 #[tokio::test]
+async fn the_trail_says_what_a_request_was_about_where_its_path_does_not() {
+    let access = access().await;
+    let router = router(&access);
+    let (status, _, _) = call(&router, request("DELETE", "/api/v1/things/7", &[], "")).await;
+    assert_eq!(status, 200);
+    let trail = access.audit_trail(&Scope::local(), None, 10).await.unwrap();
+    assert_eq!(
+        trail[0].entry.object,
+        "/api/v1/things/7: version 7 of a thing"
+    );
+}
+
+#[tokio::test]
 async fn pages_of_other_sites_are_refused() {
     let policy = HostPolicy {
         loopback_only: true,

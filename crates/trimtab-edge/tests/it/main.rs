@@ -4,10 +4,16 @@
 mod guard;
 mod server;
 
-use axum::{Router, body::Bytes, extract::Path};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Path,
+    response::Response,
+};
 use trimtab_access::{Access, AccessMode};
 use trimtab_edge::{
-    BodyLimit, CallScope, Edge, Failure, Fallback, HostPolicy, RequestId, Route, Routes, Shell,
+    AuditObject, BodyLimit, CallScope, Edge, Failure, Fallback, HostPolicy, RequestId, Route,
+    Routes, Shell,
 };
 use trimtab_telemetry::{Metrics, Tasks};
 use trimtab_types::{Clock, Verb};
@@ -48,7 +54,12 @@ fn api() -> Routes {
         ))
         .merge(Routes::new(Edge::Api).route(
             Route::delete("/api/v1/things/{id}", Verb::Operate, "thing"),
-            async || "gone",
+            async |Path(id): Path<u32>| {
+                let about = AuditObject(format!("version {id} of a thing"));
+                let mut response = Response::new(Body::from("gone"));
+                response.extensions_mut().insert(about);
+                response
+            },
         ))
 }
 
@@ -62,7 +73,7 @@ fn shell(access: &Access, host: HostPolicy) -> Shell {
         .mount(edge(Edge::Oip, "/v2/things", "/v2/things"))
         .mount(api())
         .fallback(Fallback::new(|_| {
-            Some(axum::response::Response::new("console".into()))
+            Some(Response::new(Body::from("console")))
         }))
 }
 

@@ -406,6 +406,16 @@ impl World {
         version
     }
 
+    /// A version's files are gone, until they are found again.
+    pub(crate) fn lose_model(&self, version: i64) {
+        self.models.0.lock().unwrap().remove(&version);
+    }
+
+    pub(crate) fn find_model(&self, version: i64) {
+        let folder = self.folder.path().join(format!("models/{version}"));
+        self.models.0.lock().unwrap().insert(version, folder);
+    }
+
     /// A dataset version of the five days before day 0.
     pub(crate) async fn first_dataset(&self) -> DatasetVersion {
         let rows: Vec<Row> = (-5..0)

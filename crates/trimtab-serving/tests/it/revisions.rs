@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use trimtab_serving::{RevisionState, ServingError, Traffic};
+use trimtab_serving::{RevisionState, ServingError, Traffic, Waiting};
 use trimtab_types::{Coded as _, ErrorCode};
 
 use crate::world::{World, flights, name, spec};
@@ -127,6 +127,51 @@ async fn what_cannot_be_loaded_says_why_and_is_tried_again() {
             .await
             .unwrap();
         assert_eq!(answer.version, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_without_a_champion_says_what_it_waits_for() {
+    for world in World::all().await {
+        let endpoint = name("flights");
+        world
+            .serving
+            .apply(&world.scope, "flights", vec![spec("flights")])
+            .await
+            .unwrap();
+        let asked = async || {
+            let asked = world
+                .serving
+                .predict(&world.scope, &endpoint, flights())
+                .await;
+            asked.unwrap_err()
+        };
+        let error = asked().await;
+        assert_eq!(error.code(), ErrorCode::Unavailable);
+        assert_eq!(
+            error.to_string(),
+            "endpoint `flights` has no champion yet: it was declared a moment ago, and its model is being looked for"
+        );
+        let waiting = Waiting {
+            why: "model `delay` has no alias `champion`".to_owned(),
+            hint: Some("set it".to_owned()),
+        };
+        world.serving.explain(&world.scope, &endpoint, &waiting);
+        let error = asked().await;
+        assert_eq!(
+            error.to_string(),
+            "endpoint `flights` has no champion yet: model `delay` has no alias `champion`"
+        );
+        assert_eq!(error.hint().as_deref(), Some("set it"));
+        assert_eq!(
+            world.serving.waiting(&world.scope, &endpoint).unwrap(),
+            Some(waiting)
+        );
+        world.endpoint(spec("flights"), 1).await;
+        assert_eq!(
+            world.serving.waiting(&world.scope, &endpoint).unwrap(),
+            None
+        );
     }
 }
 

@@ -252,7 +252,7 @@ async fn furnish(house: &House, b: &str) -> Objects {
     let code = tempfile::tempdir().unwrap();
     std::fs::write(
         code.path().join("dvc.yaml"),
-        "stages:\n  train:\n    cmd: echo\n",
+        format!("stages:\n  train:\n    cmd: echo\n    deps: [{SECRET}.parquet]\n"),
     )
     .unwrap();
     for arguments in [
