@@ -6,6 +6,8 @@
 )]
 
 mod crash;
+#[cfg(target_os = "linux")]
+mod disk;
 mod replay;
 mod says;
 mod server;

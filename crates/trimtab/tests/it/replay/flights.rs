@@ -1,6 +1,6 @@
 //! The flights example as it comes, with the stock mlflow client, on its first weeks.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs, process::Command, thread};
 
 use super::{
     left,
@@ -45,13 +45,32 @@ async fn the_example_trains_on_its_dataset_alone_and_is_traced_both_ways() {
         "the package can still be opened"
     );
 
-    let words =
-        "demo --output json --dir demo --data-dir data --until 2013-02-18 --listen 127.0.0.1:0";
-    let played = Played::new(
-        trimtab(folder)
-            .args(words.split(' '))
-            .env("PYTHONPATH", &shadow),
+    fs::create_dir(folder.join("again")).unwrap();
+    fs::copy(
+        demo.join("history.parquet"),
+        folder.join("again/history.parquet"),
+    )
+    .unwrap();
+    let play = |dir: &str, data: &str| {
+        let words = format!(
+            "demo --output json --dir {dir} --data-dir {data} --until 2013-02-18 --listen 127.0.0.1:0"
+        );
+        Played::new(
+            trimtab(folder)
+                .args(words.split(' '))
+                .env("PYTHONPATH", &shadow),
+        )
+    };
+    let (played, again) = thread::scope(|scope| {
+        let again = scope.spawn(|| play("again", "data-again"));
+        (play("demo", "data"), again.join().unwrap())
+    });
+    assert_eq!(
+        played.decisions(),
+        again.decisions(),
+        "the same flights, the same seed"
     );
+    again.stop();
     assert!(
         !folder.join("opened").exists(),
         "training opened the source tables"
