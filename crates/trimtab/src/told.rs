@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Unreachable = 3,
     /// The server, or the input, says no.
     Refused = 4,
+    /// Somebody ended it; as shells say it of Ctrl-C.
+    Interrupted = 130,
 }
 
 /// An error with what to do about it.

@@ -530,3 +530,44 @@ async fn aim_from_another_workspace(house: &House) {
     assert!(!workspaces.contains("\"b\""), "{workspaces}");
     assert_eq!(inventory(house, &b, &objects).await, before);
 }
+
+#[tokio::test]
+async fn apply_changes_all_or_nothing_and_tells_a_changed_policy() {
+    let house = house(None).await;
+    let token = house.token("default", "admin", Role::Admin).await;
+    let spec = |rollout: &str| {
+        format!(
+            "project: p\nendpoints:\n  e: {{ model: m, rollout: {{ {rollout} }} }}\nmonitors:\n  w: {{ endpoint: e }}\n"
+        )
+    };
+    let apply = async |rollout: &str| {
+        let body = json!({ "spec": spec(rollout) });
+        let (status, text) = house
+            .call("POST", "/api/v1/apply", Some(&token), &body)
+            .await;
+        (status, serde_json::from_str::<Value>(&text).unwrap())
+    };
+    let (status, refused) = apply("alpha: 0").await;
+    assert_eq!(status, 400, "{refused}");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert_eq!(
+        message,
+        "trimtab.yaml line 3: `alpha` must lie between 0 and 1"
+    );
+    for path in ["/api/v1/endpoints", "/api/v1/monitors"] {
+        let (_, text) = house.call("GET", path, Some(&token), &json!({})).await;
+        let listed: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(listed["items"], json!([]), "{path}");
+    }
+    for (rollout, change) in [
+        ("alpha: 0.05", "created"),
+        ("alpha: 0.05", "unchanged"),
+        ("alpha: 0.02", "updated"),
+        ("alpha: 0.02, autonomy: act", "updated"),
+    ] {
+        let (status, applied) = apply(rollout).await;
+        assert_eq!(status, 200, "{applied}");
+        assert_eq!(applied["objects"][0]["change"], change, "{rollout}");
+    }
+    house.running.shutdown().await;
+}
