@@ -6,7 +6,7 @@ use trimtab_types::Verb::{Admin, Operate, Read, Write};
 use crate::{
     console,
     handlers::{
-        access, apply, data, endpoint, feedback, home, lineage, model, monitor, plan, probe,
+        access, apply, backup, data, endpoint, feedback, gc, home, lineage, model, monitor, plan, probe,
         rollout, run, server, stream,
     },
     operation::{Documented, Param, flag, integer, operation, text},
@@ -105,6 +105,15 @@ pub(crate) fn documented() -> Documented {
         .add(operation(Route::get("/api/v1/lineage/{kind}/{id}", Read, "lineage"), "getLineage", "What an object came from, or what came from it.")
             .query([text("direction", "`upstream` or `downstream`; default: downstream for dataset versions and commits, else upstream."), integer("depth", "How many steps to walk.")])
             .answers::<wire::Lineage>(), lineage::lineage);
+    let api = api
+        .add(operation(Route::post("/api/v1/gc", Admin, "workspace"), "collectGarbage", "Remove for good what was deleted: runs, experiments, logged models, with their files.")
+            .body::<wire::GcRequest>().answers::<wire::GcAnswer>(), gc::gc)
+        .add(operation(Route::post("/api/v1/backups", Admin, "backup"), "beginBackup", "Copy the database and hold every file still until the backup is fetched.")
+            .answers::<wire::Backup>(), backup::begin)
+        .add(operation(Route::get("/api/v1/backups/{id}/files/{*path}", Admin, "backup"), "getBackupFile", "One file of a backup.")
+            .raw_answer("application/octet-stream"), backup::file)
+        .add(operation(Route::delete("/api/v1/backups/{id}", Admin, "backup"), "endBackup", "Let the files of a backup go.")
+            .raw_answer("application/json"), backup::end);
     api
         .add(operation(Route::get("/api/v1/tokens", Admin, "token"), "listTokens", "Tokens of the workspace, oldest first, revoked ones too.")
             .answers_list::<wire::TokenInfo>(), access::tokens)

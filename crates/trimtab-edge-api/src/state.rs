@@ -16,6 +16,8 @@ use trimtab_telemetry::Metrics;
 use trimtab_tracking::Tracking;
 use trimtab_types::{Clock, Time};
 
+use crate::Backups;
+
 /// The services behind `/api/v1`.
 #[derive(Debug, Clone)]
 pub struct Services {
@@ -45,6 +47,8 @@ pub struct Services {
     pub monitors: Monitors,
     /// The loop.
     pub controller: Loop,
+    /// Backups.
+    pub backups: Backups,
 }
 
 /// What `GET /api/v1/server` tells of the process.

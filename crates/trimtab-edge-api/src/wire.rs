@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod endpoint;
 mod home;
+mod keeping;
 mod lineage;
 mod model;
 mod monitor;
@@ -25,6 +26,7 @@ pub use endpoint::{Endpoint, EventBounds, Revision, Share, Traffic};
 pub use home::{
     Home, HomeChampion, HomeChecks, HomeData, HomeDrift, HomeHealth, HomeRollout, HomeRow, HomeRun,
 };
+pub use keeping::{Backup, BackupFile, GcAnswer, GcRequest};
 pub use lineage::{Lineage, LineageEdge, PredictionsTouched};
 pub use model::{Alias, Model, ModelSummary, ModelVersion};
 pub use monitor::{

@@ -46,3 +46,4 @@ pub use service::Tracking;
 pub use sql::MIGRATIONS;
 pub use places::{ArtifactFile, ArtifactPlace};
 pub use transfers::{Errand, Ticket, Upload};
+pub use trimtab_blob::Pin as BlobPin;

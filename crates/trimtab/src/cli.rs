@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use trimtab_types::{RolloutId, Time, TokenId};
 
-use crate::{demo::DemoArgs, output::Format, replay::ReplayArgs};
+use crate::{
+    commands::{BackupArgs, GcArgs, RestoreArgs},
+    demo::DemoArgs,
+    output::Format,
+    replay::ReplayArgs,
+};
 
 /// Keeps models on course in production: data, training, gate, rollout, serving, monitoring, and training again.
 #[derive(Debug, Parser)]
@@ -87,6 +92,12 @@ pub(crate) enum Command {
     /// Make, list and revoke access tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Remove for good what was deleted: runs, experiments, logged models, with their files (role admin).
+    Gc(GcArgs),
+    /// Copy everything of a running server into a folder; again, only what is new (role admin).
+    Backup(BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(RestoreArgs),
     /// Show how this process would run.
     #[command(subcommand)]
     Config(ConfigCommand),

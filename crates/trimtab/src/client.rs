@@ -86,6 +86,11 @@ impl Client {
             .with_context(|| format!("the answer of {} broke off", self.url))
     }
 
+    /// The answer of a GET below `/api/v1`, its body still to be read.
+    pub(crate) async fn response(&self, path: &str) -> anyhow::Result<Response> {
+        self.send(self.request(Method::GET, path)).await
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self
             .http

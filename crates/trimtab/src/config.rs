@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use trimtab_types::Duration;
 
 use crate::told::{Exit, Told};
 
@@ -23,6 +24,7 @@ struct File {
     allowed_hosts: Option<Vec<String>>,
     allowed_origins: Option<Vec<String>>,
     log_format: Option<String>,
+    keep_deleted: Option<Duration>,
 }
 
 const KEYS: &[&str] = &[
@@ -35,6 +37,7 @@ const KEYS: &[&str] = &[
     "allowed_hosts",
     "allowed_origins",
     "log_format",
+    "keep_deleted",
 ];
 
 /// Where a value came from.
@@ -92,6 +95,7 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Setting<Vec<String>>,
     pub(crate) allowed_origins: Setting<Vec<String>>,
     pub(crate) log_format: Setting<String>,
+    pub(crate) keep_deleted: Setting<Option<Duration>>,
 }
 
 /// Where the server listens when nobody says otherwise: 127.0.0.1 and ::1.
@@ -150,6 +154,7 @@ impl Config {
                 file.log_format,
                 "text".to_owned(),
             )?,
+            keep_deleted: layers.maybe(("", None), "TRIMTAB_KEEP_DELETED", file.keep_deleted)?,
             file: path,
         })
     }
@@ -175,6 +180,7 @@ impl Config {
             row("allowed_hosts", &self.allowed_hosts),
             row("allowed_origins", &self.allowed_origins),
             row("log_format", &self.log_format),
+            row("keep_deleted", &self.keep_deleted),
         ]
     }
 }
@@ -413,7 +419,7 @@ mod tests {
         insta::assert_snapshot!(told("colour = 3\n"), @r#"
         error: trimtab.toml line 1: there is no key `colour`
 
-        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, log_format
+        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, log_format, keep_deleted
         "#);
         insta::assert_snapshot!(told("listen = 5000\n"), @"error: trimtab.toml line 1: invalid type: integer `5000`, expected a sequence");
         insta::assert_snapshot!(told("listen = [\n"), @"error: trimtab.toml line 1: unclosed array, expected `]`");

@@ -13,7 +13,7 @@ use trimtab_blob::BlobStore;
 use trimtab_data::Data;
 use trimtab_db::{Db, Migration};
 use trimtab_edge::{HostPolicy, Listener, Server, Shell};
-use trimtab_edge_api::{Api, ProcessInfo, Services};
+use trimtab_edge_api::{Api, Backups, ProcessInfo, Services};
 use trimtab_events::EventLog;
 use trimtab_exec::LocalExecutor;
 use trimtab_infer::OnnxEngines;
@@ -30,6 +30,7 @@ use trimtab_wiring::{ChampionReferences, DatasetChecks, RegistryModels};
 use crate::{
     config::{self, Config},
     folder::{ClockKind, DataFolder},
+    keeper,
     told::{Exit, Told, told},
 };
 
@@ -75,6 +76,8 @@ pub(crate) struct ServerConfig {
     pub(crate) allowed_hosts: Vec<String>,
     /// Origins whose pages may post.
     pub(crate) allowed_origins: Vec<String>,
+    /// How long what was deleted is kept; without it, for ever.
+    pub(crate) keep_deleted: Option<trimtab_types::Duration>,
 }
 
 impl ServerConfig {
@@ -95,6 +98,7 @@ impl ServerConfig {
             insecure_no_auth: config.insecure_no_auth.value,
             allowed_hosts: config.allowed_hosts.value.clone(),
             allowed_origins: config.allowed_origins.value.clone(),
+            keep_deleted: config.keep_deleted.value,
         })
     }
 }
@@ -163,6 +167,10 @@ pub(crate) async fn start(config: ServerConfig) -> anyhow::Result<Running> {
     let server = Server::start(listeners, router, &tasks);
     if !is_replay {
         tasks.spawn("loop", services.controller.clone().run(tasks.clone()));
+        tasks.spawn(
+            "keeper",
+            keeper::run(services.clone(), config.keep_deleted, tasks.clone()),
+        );
     }
     Ok(Running {
         url,
@@ -313,6 +321,7 @@ async fn build(
         monitors: monitors.clone(),
     };
     let controller = Loop::new(db.clone(), clock.clone(), of_loop, folder.inside("inputs")?);
+    let backups = Backups::open(folder.path.clone(), clock.clone());
     Ok(Services {
         db,
         clock,
@@ -327,6 +336,7 @@ async fn build(
         serving,
         monitors,
         controller,
+        backups,
     })
 }
 

@@ -5,7 +5,9 @@
     reason = "a helper of a test fails the test"
 )]
 
+mod backup;
 mod crash;
+mod gc;
 mod replay;
 mod says;
 mod server;
