@@ -19,6 +19,7 @@ mod logged_models;
 mod metrics;
 mod model;
 mod names;
+mod planner;
 mod run_rows;
 mod places;
 mod run_search;
