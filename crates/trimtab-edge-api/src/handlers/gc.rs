@@ -74,7 +74,7 @@ impl Services {
         older_than: Duration,
     ) -> Result<GcReport, Failure> {
         let mut report = GcReport::default();
-        for workspace in self.access.workspaces().await? {
+        for workspace in self.access.all_workspaces().await? {
             let scope = Scope {
                 workspace: workspace.id,
                 principal: by.principal.clone(),
@@ -90,7 +90,7 @@ impl Services {
 }
 
 async fn every_workspace(api: &Api, scope: &Scope) -> Result<Vec<Scope>, Failure> {
-    let workspaces = api.access.workspaces().await?;
+    let workspaces = api.access.workspaces(scope).await?;
     Ok(workspaces
         .into_iter()
         .map(|workspace| Scope {
