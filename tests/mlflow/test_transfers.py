@@ -51,10 +51,10 @@ def root(run):
 def test_the_client_sends_and_fetches_in_parts(run, tmp_path, in_parts, seen):
     data = os.urandom(MIB) * 13 + b"end"
     (tmp_path / "big ü.bin").write_bytes(data)
-    mlflow.log_artifact(tmp_path / "big ü.bin", "deep/er")
+    mlflow.log_artifact(str(tmp_path / "big ü.bin"), "deep/er")
     parts = [path for method, path in seen if method == "PUT" and "/mlflow-artifacts/part/" in path]
     assert len(parts) == 3, seen
-    local = download_artifacts(run_id=run.info.run_id, artifact_path="deep/er/big ü.bin", dst_path=tmp_path / "down")
+    local = download_artifacts(run_id=run.info.run_id, artifact_path="deep/er/big ü.bin", dst_path=str(tmp_path / "down"))
     assert open(local, "rb").read() == data
     assert len([path for _, path in seen if "/mlflow-artifacts/signed/" in path]) == 5, seen
 
@@ -201,5 +201,6 @@ def test_cwe_59_a_location_that_nobody_registered_is_not_read(tmp_path):
         f"{URL}/get-artifact?run_uuid={run_id}&path=secret.txt",
         f"{URL}/api/2.0/mlflow/artifacts/list?run_id={run_id}",
     ):
+        # The same answer whether something is there or not.
         refused = requests.get(url)
         assert (refused.status_code, refused.json()["error_code"]) == (501, "NOT_IMPLEMENTED"), url

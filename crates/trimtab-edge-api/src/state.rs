@@ -10,7 +10,7 @@ use trimtab_events::EventLog;
 use trimtab_loop::Loop;
 use trimtab_monitor::Monitors;
 use trimtab_pipeline::Pipelines;
-use trimtab_registry::Registry;
+use trimtab_registry::{Registry, Webhooks};
 use trimtab_serving::Serving;
 use trimtab_telemetry::Metrics;
 use trimtab_tracking::Tracking;
@@ -37,6 +37,8 @@ pub struct Services {
     pub tracking: Tracking,
     /// Model versions and lineage.
     pub registry: Registry,
+    /// Who is called when the registry changes.
+    pub webhooks: Webhooks,
     /// Dataset versions.
     pub data: Data,
     /// Projects and executions.

@@ -222,6 +222,7 @@ fn plan(
         }
         Ok(())
     };
+    let mut seen = Vec::new();
     for clause in &search.order_by {
         let order = parse_order(clause)?;
         if matches!(target(&order.field)?, Target::Tag) {
@@ -235,6 +236,13 @@ fn plan(
             key => key,
         };
         add(key, order.is_ascending)?;
+        if seen.contains(&key.to_owned()) {
+            return Err(RegistryError::invalid(
+                "order_by",
+                format!("`order_by` contains duplicate fields: {key}"),
+            ));
+        }
+        seen.push(key.to_owned());
     }
     for (key, is_ascending) in ties {
         add(key, *is_ascending)?;
@@ -270,12 +278,18 @@ pub(crate) fn models(search: &Search) -> Result<Plan, RegistryError> {
 }
 
 pub(crate) fn versions(search: &Search) -> Result<Plan, RegistryError> {
-    let ties = [
+    // The newest first; but ties of an order that was asked for are broken by name and number alone.
+    let ties: &[(&str, bool)] = &[
         ("last_updated_timestamp", false),
         ("name", true),
         ("version_number", false),
     ];
-    plan(search, VERSION_COLUMNS, &ties, VERSION_PAGES)
+    let ties = if search.order_by.is_empty() {
+        ties
+    } else {
+        &ties[1..]
+    };
+    plan(search, VERSION_COLUMNS, ties, VERSION_PAGES)
 }
 
 /// Where a search finds the tags of a row.

@@ -23,6 +23,7 @@ struct File {
     insecure_no_auth: Option<bool>,
     allowed_hosts: Option<Vec<String>>,
     allowed_origins: Option<Vec<String>>,
+    webhooks_allow_private: Option<bool>,
     log_format: Option<String>,
     keep_deleted: Option<Duration>,
 }
@@ -36,6 +37,7 @@ const KEYS: &[&str] = &[
     "insecure_no_auth",
     "allowed_hosts",
     "allowed_origins",
+    "webhooks_allow_private",
     "log_format",
     "keep_deleted",
 ];
@@ -94,6 +96,7 @@ pub(crate) struct Config {
     pub(crate) insecure_no_auth: Setting<bool>,
     pub(crate) allowed_hosts: Setting<Vec<String>>,
     pub(crate) allowed_origins: Setting<Vec<String>>,
+    pub(crate) webhooks_allow_private: Setting<bool>,
     pub(crate) log_format: Setting<String>,
     pub(crate) keep_deleted: Setting<Option<Duration>>,
 }
@@ -148,6 +151,12 @@ impl Config {
                 file.allowed_origins,
                 &[],
             ),
+            webhooks_allow_private: layers.pick(
+                ("", None),
+                "TRIMTAB_WEBHOOKS_ALLOW_PRIVATE",
+                file.webhooks_allow_private,
+                false,
+            )?,
             log_format: layers.pick(
                 ("", None),
                 "TRIMTAB_LOG_FORMAT",
@@ -179,6 +188,7 @@ impl Config {
             row("insecure_no_auth", &self.insecure_no_auth),
             row("allowed_hosts", &self.allowed_hosts),
             row("allowed_origins", &self.allowed_origins),
+            row("webhooks_allow_private", &self.webhooks_allow_private),
             row("log_format", &self.log_format),
             row("keep_deleted", &self.keep_deleted),
         ]
@@ -419,7 +429,7 @@ mod tests {
         insta::assert_snapshot!(told("colour = 3\n"), @r#"
         error: trimtab.toml line 1: there is no key `colour`
 
-        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, log_format, keep_deleted
+        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, webhooks_allow_private, log_format, keep_deleted
         "#);
         insta::assert_snapshot!(told("listen = 5000\n"), @"error: trimtab.toml line 1: invalid type: integer `5000`, expected a sequence");
         insta::assert_snapshot!(told("listen = [\n"), @"error: trimtab.toml line 1: unclosed array, expected `]`");
