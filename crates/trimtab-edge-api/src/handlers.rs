@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod data;
 pub(crate) mod endpoint;
+pub(crate) mod experiment;
 pub(crate) mod feedback;
 pub(crate) mod gc;
 pub(crate) mod home;

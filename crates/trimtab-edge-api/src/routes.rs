@@ -6,7 +6,7 @@ use trimtab_types::Verb::{Admin, Operate, Read, Write};
 use crate::{
     console,
     handlers::{
-        access, apply, backup, data, endpoint, feedback, gc, home, lineage, model, monitor, plan, probe,
+        access, apply, backup, data, endpoint, experiment, feedback, gc, home, lineage, model, monitor, plan, probe,
         rollout, run, server, stream,
     },
     operation::{Documented, Param, flag, integer, operation, text},
@@ -98,6 +98,14 @@ pub(crate) fn documented() -> Documented {
             .raw_answer("application/octet-stream"), model::file)
         .add(operation(Route::get("/api/v1/runs", Read, "run"), "listRuns", "Runs, newest first.")
             .query([text("experiment", "Only of this experiment, by id or name."), LIMIT, PAGE]).answers_list::<wire::RunSummary>(), run::runs)
+        .add(operation(Route::get("/api/v1/experiments", Read, "experiment"), "listExperiments", "Active experiments, newest first.")
+            .query([LIMIT, PAGE]).answers_list::<wire::ExperimentSummary>(), experiment::experiments)
+        .add(operation(Route::post("/api/v1/runs/search", Read, "run"), "searchRuns", "Runs by a filter, in an order, with only the asked columns.")
+            .body::<wire::RunsQuery>().answers_list::<wire::RunRow>(), experiment::search)
+        .add(operation(Route::get("/api/v1/runs/keys", Read, "run"), "listRunKeys", "The metrics, params and tags that the runs of experiments have.")
+            .query([text("experiments", "Ids or names of experiments, separated by commas; none is all.")]).answers::<wire::RunKeys>(), experiment::keys)
+        .add(operation(Route::post("/api/v1/series", Read, "run"), "sampleSeries", "Curves of metrics of runs, thinned to what a chart can show.")
+            .body::<wire::SeriesQuery>().answers_list::<wire::Series>(), experiment::series)
         .add(operation(Route::get("/api/v1/runs/{id}", Read, "run"), "getRun", "One run.")
             .answers::<wire::Run>(), run::run)
         .add(operation(Route::get("/api/v1/runs/{id}/metrics/{key}", Read, "run"), "getMetricHistory", "The points of a metric, in the order of steps.")

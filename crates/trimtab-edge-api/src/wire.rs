@@ -14,6 +14,7 @@ mod plan;
 mod request;
 mod rollout;
 mod run;
+mod table;
 
 pub use common::{
     AuditRow, ClockState, ErrorBody, ErrorDetail, List, NewTokenAnswer, ObjectRef, Problem,
@@ -42,4 +43,7 @@ pub use rollout::{Guardrail, HistoryItem, Rollout, RolloutEnd, RolloutStep};
 pub use run::{
     ArtifactEntry, MetricHistory, MetricLast, MetricPoint, Pair, Run, RunDataset, RunSummary,
     VersionRef,
+};
+pub use table::{
+    ExperimentSummary, Measure, MetricKey, RunKeys, RunRow, RunsQuery, Series, SeriesQuery, TextKey,
 };
