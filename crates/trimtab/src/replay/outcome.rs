@@ -280,7 +280,6 @@ mod tests {
     use crate::replay::{fault::Fault, history::HistoryColumns, traffic::label};
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "classes are written as exactly 0 and 1")]
     fn models_are_scored_on_the_labels_that_the_history_has_and_not_on_flipped_ones() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.csv");

@@ -357,7 +357,7 @@ fn encode(values: &Values, rows: &[usize], datatype: &str, factor: f64, is_null:
                 push_float(&mut bytes, number, datatype);
             }
             Values::Whole(numbers) => {
-                push_whole(&mut bytes, scaled(numbers[*row], factor), datatype)
+                push_whole(&mut bytes, scaled(numbers[*row], factor), datatype);
             }
         }
     }
