@@ -73,8 +73,6 @@ def test_the_proxy_by_hand(run):
     assert requests.delete(f"{PROXY}/{path}/x").json() == {}
     assert requests.get(f"{PROXY}/{path}/x/y.txt").status_code == 404
     assert requests.delete(f"{PROXY}/{path}/x").json() == {}
-    answer = requests.post(f"{URL}/api/2.0/mlflow-artifacts/mpu/create/{path}/z", json={"path": "z", "num_parts": 2})
-    assert (answer.status_code, answer.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
 
 
 def test_images_and_tables(run):

@@ -35,9 +35,14 @@ def run():
     return run
 
 
+# As in an activated environment: the command starts uvicorn by its name.
+ENVIRONMENT = {**os.environ, "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])}
+
+
 def command(*words, fails=False):
     done = subprocess.run(
-        [sys.executable, "-m", "mlflow", *words], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+        [sys.executable, "-m", "mlflow", *words], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+        env=ENVIRONMENT,
     )
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return done.stdout if not fails else done.stdout + done.stderr
@@ -104,6 +109,7 @@ def test_a_model_served_by_name_and_alias(client, run, tmp_path):
             [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local",
              "-h", "127.0.0.1", "-p", str(port), "-w", "1"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=ENVIRONMENT,
         )
         try:
             deadline = time.monotonic() + 90
@@ -121,8 +127,9 @@ def test_a_model_served_by_name_and_alias(client, run, tmp_path):
             answer = json.load(urllib.request.urlopen(request, timeout=30))
             assert answer["predictions"] == [int(label) for label in model.predict(X)]
         finally:
-            os.killpg(server.pid, 15)
-            server.wait(timeout=30)
+            if server.poll() is None:
+                os.killpg(server.pid, 15)
+                server.wait(timeout=30)
 
 
 def test_a_prediction_by_the_command(client, run, tmp_path):

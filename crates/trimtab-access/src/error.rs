@@ -49,6 +49,14 @@ pub enum AccessError {
     /// A token of that name is in use.
     #[error("a token named `{0}` exists already")]
     TokenExists(String),
+    /// The first token closes the server, and whoever holds this one could not open it for others.
+    #[error("the first token must have the role admin, not {}: from then on a token is asked for", .0.as_str())]
+    FirstToken(Role),
+    /// Nobody could make tokens afterwards.
+    #[error(
+        "token `{0}` is the last one with the role admin; without it nobody can make or revoke tokens"
+    )]
+    LastAdmin(String),
     /// The database failed.
     #[error("the access tables could not be used")]
     Db(#[from] DbError),
@@ -71,6 +79,7 @@ impl Coded for AccessError {
             Self::NoWorkspace(_) | Self::NoToken(_) => ErrorCode::NotFound,
             Self::Name { .. } => ErrorCode::invalid("name"),
             Self::TokenExists(_) => ErrorCode::AlreadyExists,
+            Self::FirstToken(_) | Self::LastAdmin(_) => ErrorCode::Conflict,
             Self::Db(source) => source.code(),
         }
     }
@@ -105,6 +114,13 @@ impl Coded for AccessError {
             Self::TokenExists(_) => {
                 Some("choose another name, or revoke the old token first".to_owned())
             }
+            Self::FirstToken(_) => Some(
+                "make yourself a token first: `trimtab token create --role admin`".to_owned(),
+            ),
+            Self::LastAdmin(_) => Some(
+                "make another admin's token first, or add `--force`; then only `trimtab token create --data-dir` helps, while no server runs on the folder"
+                    .to_owned(),
+            ),
             Self::Db(source) => source.hint(),
         }
     }

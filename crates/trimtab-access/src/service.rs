@@ -176,7 +176,8 @@ impl Access {
         }
     }
 
-    /// Makes a token in the scope's workspace (which is made if it is new); its text is answered this once.
+    /// Makes a token in the scope's workspace (which is made if it is new); its text is answered this once. The very
+    /// first token must be an administrator's: it closes the server to everyone without one.
     pub async fn create_token(
         &self,
         scope: &Scope,
@@ -201,12 +202,15 @@ impl Access {
             revoked_at: None,
         };
         let (row, hash) = (token.clone(), text.hash());
-        let written: Result<(), DbError> = self
+        let written: Result<(), AccessError> = self
             .0
             .db
             .write(Lane::Control, move |tx| {
+                if row.role != Role::Admin && !sql::any_token(tx)? {
+                    return Err(AccessError::FirstToken(row.role));
+                }
                 sql::ensure_workspace(tx, &row.workspace, &row.created_by, now)?;
-                sql::insert_token(tx, &row, &hash)
+                Ok(sql::insert_token(tx, &row, &hash)?)
             })
             .await;
         match written {
@@ -214,8 +218,10 @@ impl Access {
                 self.0.has_tokens.store(true, Ordering::Release);
                 Ok((token, text))
             }
-            Err(DbError::Unique { .. }) => Err(AccessError::TokenExists(token.name)),
-            Err(source) => Err(source.into()),
+            Err(AccessError::Db(DbError::Unique { .. })) => {
+                Err(AccessError::TokenExists(token.name))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -229,14 +235,30 @@ impl Access {
             .await?)
     }
 
-    /// Revokes a token of the scope's workspace; revoking twice is no error.
-    pub async fn revoke_token(&self, scope: &Scope, id: TokenId) -> Result<(), AccessError> {
+    /// Revokes a token of the scope's workspace; revoking twice is no error. The last administrator's stays, unless
+    /// `force` is set.
+    pub async fn revoke_token(
+        &self,
+        scope: &Scope,
+        id: TokenId,
+        force: bool,
+    ) -> Result<(), AccessError> {
         let (workspace, now) = (scope.workspace.clone(), self.0.clock.wall());
         let is_known = self
             .0
             .db
             .write(Lane::Control, move |tx| {
-                sql::revoke(tx, &workspace, &id, now)
+                let token = sql::token(tx, &id)?.map(|(_, token)| token);
+                if let Some(token) = token
+                    && !force
+                    && token.workspace == workspace
+                    && token.role == Role::Admin
+                    && token.is_valid_at(now)
+                    && !sql::has_admin(tx, &workspace, Some(&id), now)?
+                {
+                    return Err(AccessError::LastAdmin(token.name));
+                }
+                Ok(sql::revoke(tx, &workspace, &id, now)?)
             })
             .await?;
         self.0.cache.forget(&id);
@@ -254,6 +276,11 @@ impl Access {
             all.retain(|workspace| workspace.id == scope.workspace);
         }
         Ok(all)
+    }
+
+    /// Every workspace, by name: for what the process does by itself.
+    pub async fn all_workspaces(&self) -> Result<Vec<Workspace>, AccessError> {
+        Ok(self.0.db.read(sql::workspaces).await?)
     }
 
     /// Adds a row to the audit trail.

@@ -103,6 +103,18 @@ pub(crate) fn tokens(tx: &mut Tx<'_>, workspace: &WorkspaceId) -> Result<Vec<Tok
         .collect()
 }
 
+/// Whether a token stands by which tokens of the workspace can be administered, other than this one.
+pub(crate) fn has_admin(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    but: Option<&TokenId>,
+    at: Time,
+) -> Result<bool, DbError> {
+    Ok(tokens(tx, workspace)?
+        .iter()
+        .any(|token| token.role == Role::Admin && token.is_valid_at(at) && Some(&token.id) != but))
+}
+
 pub(crate) fn revoke(
     tx: &mut Tx<'_>,
     workspace: &WorkspaceId,

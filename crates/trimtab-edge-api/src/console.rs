@@ -15,8 +15,9 @@ struct File {
 
 include!(concat!(env!("OUT_DIR"), "/console.rs"));
 
-/// Scripts and styles from here alone, no frames, no forms: the console needs nothing else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+/// Scripts and styles from here alone, no frames, no forms: the console needs nothing else. `blob:` images are
+/// artifacts that it fetched with its token.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
      font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const ABSENT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Trimtab</title>\

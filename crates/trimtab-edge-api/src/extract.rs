@@ -99,7 +99,7 @@ mod tests {
         fn said<T: DeserializeOwned>(body: &str) -> String {
             let failure = decode::<T>(body.as_bytes()).map(|_| ()).unwrap_err();
             let field = match failure.code {
-                trimtab_types::ErrorCode::Invalid { field } => field.to_string(),
+                trimtab_types::ErrorCode::Invalid { field } => field.clone(),
                 other => panic!("{other:?}"),
             };
             format!("[{field}] {}", failure.message)

@@ -2,9 +2,12 @@
 
 pub(crate) mod access;
 pub(crate) mod apply;
+pub(crate) mod backup;
 pub(crate) mod data;
 pub(crate) mod endpoint;
+pub(crate) mod experiment;
 pub(crate) mod feedback;
+pub(crate) mod gc;
 pub(crate) mod home;
 pub(crate) mod lineage;
 pub(crate) mod model;

@@ -3,6 +3,7 @@
 //! It knows no other protocol and decides nothing: handlers decode, ask a service, and convert its answer into the
 //! types of [`wire`]. The module [`desired`] reads `trimtab.yaml`, which only this edge speaks.
 
+mod backups;
 mod console;
 mod convert;
 pub mod desired;
@@ -13,6 +14,7 @@ mod routes;
 mod state;
 pub mod wire;
 
+pub use backups::Backups;
 pub use console::page;
 pub use state::{Api, ProcessInfo, Services};
 

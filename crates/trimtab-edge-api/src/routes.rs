@@ -6,7 +6,7 @@ use trimtab_types::Verb::{Admin, Operate, Read, Write};
 use crate::{
     console,
     handlers::{
-        access, apply, data, endpoint, feedback, home, lineage, model, monitor, plan, probe,
+        access, apply, backup, data, endpoint, experiment, feedback, gc, home, lineage, model, monitor, plan, probe,
         rollout, run, server, stream,
     },
     operation::{Documented, Param, flag, integer, operation, text},
@@ -69,7 +69,7 @@ pub(crate) fn documented() -> Documented {
         .add(operation(Route::post("/api/v1/triggers/{name}/fire", Operate, "trigger"), "fireTrigger", "Start a trigger's plan by hand.")
             .body::<wire::FireTrigger>().answers::<wire::Fired>(), plan::fire)
         .add(operation(Route::get("/api/v1/plans", Read, "plan"), "listPlans", "Plans, newest first.")
-            .query([LIMIT, PAGE]).answers_list::<wire::Plan>(), plan::plans)
+            .query([text("endpoint", "Only the newest of this endpoint, in one page."), LIMIT, PAGE]).answers_list::<wire::Plan>(), plan::plans)
         .add(operation(Route::get("/api/v1/plans/{id}", Read, "plan"), "getPlan", "One plan with its steps.")
             .answers::<wire::Plan>(), plan::plan)
         .add(operation(Route::get("/api/v1/decisions", Read, "decision"), "listDecisions", "The loop's diary, newest first; with `after`, oldest first from that place.")
@@ -98,6 +98,14 @@ pub(crate) fn documented() -> Documented {
             .raw_answer("application/octet-stream"), model::file)
         .add(operation(Route::get("/api/v1/runs", Read, "run"), "listRuns", "Runs, newest first.")
             .query([text("experiment", "Only of this experiment, by id or name."), LIMIT, PAGE]).answers_list::<wire::RunSummary>(), run::runs)
+        .add(operation(Route::get("/api/v1/experiments", Read, "experiment"), "listExperiments", "Active experiments, newest first.")
+            .query([LIMIT, PAGE]).answers_list::<wire::ExperimentSummary>(), experiment::experiments)
+        .add(operation(Route::post("/api/v1/runs/search", Read, "run"), "searchRuns", "Runs by a filter, in an order, with only the asked columns.")
+            .body::<wire::RunsQuery>().answers_list::<wire::RunRow>(), experiment::search)
+        .add(operation(Route::get("/api/v1/runs/keys", Read, "run"), "listRunKeys", "The metrics, params and tags that the runs of experiments have.")
+            .query([text("experiments", "Ids or names of experiments, separated by commas; none is all.")]).answers::<wire::RunKeys>(), experiment::keys)
+        .add(operation(Route::post("/api/v1/series", Read, "run"), "sampleSeries", "Curves of metrics of runs, thinned to what a chart can show.")
+            .body::<wire::SeriesQuery>().answers_list::<wire::Series>(), experiment::series)
         .add(operation(Route::get("/api/v1/runs/{id}", Read, "run"), "getRun", "One run.")
             .answers::<wire::Run>(), run::run)
         .add(operation(Route::get("/api/v1/runs/{id}/metrics/{key}", Read, "run"), "getMetricHistory", "The points of a metric, in the order of steps.")
@@ -105,13 +113,22 @@ pub(crate) fn documented() -> Documented {
         .add(operation(Route::get("/api/v1/lineage/{kind}/{id}", Read, "lineage"), "getLineage", "What an object came from, or what came from it.")
             .query([text("direction", "`upstream` or `downstream`; default: downstream for dataset versions and commits, else upstream."), integer("depth", "How many steps to walk.")])
             .answers::<wire::Lineage>(), lineage::lineage);
+    let api = api
+        .add(operation(Route::post("/api/v1/gc", Admin, "workspace"), "collectGarbage", "Remove for good what was deleted: runs, experiments, logged models, with their files.")
+            .body::<wire::GcRequest>().answers::<wire::GcAnswer>(), gc::gc)
+        .add(operation(Route::post("/api/v1/backups", Admin, "backup"), "beginBackup", "Copy the database and hold every file still until the backup is fetched.")
+            .answers::<wire::Backup>(), backup::begin)
+        .add(operation(Route::get("/api/v1/backups/{id}/files/{*path}", Admin, "backup"), "getBackupFile", "One file of a backup.")
+            .raw_answer("application/octet-stream"), backup::file)
+        .add(operation(Route::delete("/api/v1/backups/{id}", Admin, "backup"), "endBackup", "Let the files of a backup go.")
+            .raw_answer("application/json"), backup::end);
     api
         .add(operation(Route::get("/api/v1/tokens", Admin, "token"), "listTokens", "Tokens of the workspace, oldest first, revoked ones too.")
             .answers_list::<wire::TokenInfo>(), access::tokens)
         .add(operation(Route::post("/api/v1/tokens", Admin, "token"), "createToken", "Make a token; its text is in this answer and never again.")
             .body::<wire::NewToken>().answers::<wire::NewTokenAnswer>(), access::create_token)
-        .add(operation(Route::delete("/api/v1/tokens/{id}", Admin, "token"), "revokeToken", "Revoke a token.")
-            .raw_answer("application/json"), access::revoke_token)
+        .add(operation(Route::delete("/api/v1/tokens/{id}", Admin, "token"), "revokeToken", "Revoke a token; the last administrator's only with `force`.")
+            .query([flag("force", "Also where nobody could administer tokens afterwards.")]).raw_answer("application/json"), access::revoke_token)
         .add(operation(Route::get("/api/v1/workspaces", Admin, "workspace"), "listWorkspaces", "Workspaces, by name.")
             .answers_list::<wire::WorkspaceInfo>(), access::workspaces)
         .add(operation(Route::get("/api/v1/audit", Admin, "audit"), "listAudit", "The audit trail, newest first.")

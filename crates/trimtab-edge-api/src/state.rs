@@ -10,11 +10,13 @@ use trimtab_events::EventLog;
 use trimtab_loop::Loop;
 use trimtab_monitor::Monitors;
 use trimtab_pipeline::Pipelines;
-use trimtab_registry::Registry;
+use trimtab_registry::{Registry, Webhooks};
 use trimtab_serving::Serving;
 use trimtab_telemetry::Metrics;
 use trimtab_tracking::Tracking;
 use trimtab_types::{Clock, Time};
+
+use crate::Backups;
 
 /// The services behind `/api/v1`.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct Services {
     pub tracking: Tracking,
     /// Model versions and lineage.
     pub registry: Registry,
+    /// Who is called when the registry changes.
+    pub webhooks: Webhooks,
     /// Dataset versions.
     pub data: Data,
     /// Projects and executions.
@@ -45,6 +49,8 @@ pub struct Services {
     pub monitors: Monitors,
     /// The loop.
     pub controller: Loop,
+    /// Backups.
+    pub backups: Backups,
 }
 
 /// What `GET /api/v1/server` tells of the process.

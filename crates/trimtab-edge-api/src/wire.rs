@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod endpoint;
 mod home;
+mod keeping;
 mod lineage;
 mod model;
 mod monitor;
@@ -13,6 +14,7 @@ mod plan;
 mod request;
 mod rollout;
 mod run;
+mod table;
 
 pub use common::{
     AuditRow, ClockState, ErrorBody, ErrorDetail, List, NewTokenAnswer, ObjectRef, Problem,
@@ -25,6 +27,7 @@ pub use endpoint::{Endpoint, EventBounds, Revision, Share, Traffic};
 pub use home::{
     Home, HomeChampion, HomeChecks, HomeData, HomeDrift, HomeHealth, HomeRollout, HomeRow, HomeRun,
 };
+pub use keeping::{Backup, BackupFile, GcAnswer, GcRequest};
 pub use lineage::{Lineage, LineageEdge, PredictionsTouched};
 pub use model::{Alias, Model, ModelSummary, ModelVersion};
 pub use monitor::{
@@ -40,4 +43,7 @@ pub use rollout::{Guardrail, HistoryItem, Rollout, RolloutEnd, RolloutStep};
 pub use run::{
     ArtifactEntry, MetricHistory, MetricLast, MetricPoint, Pair, Run, RunDataset, RunSummary,
     VersionRef,
+};
+pub use table::{
+    ExperimentSummary, Measure, MetricKey, RunKeys, RunRow, RunsQuery, Series, SeriesQuery, TextKey,
 };

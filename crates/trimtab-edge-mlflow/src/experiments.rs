@@ -8,7 +8,6 @@ use trimtab_tracking::{CreateExperiment, Search, View};
 use crate::{
     Services,
     input::Input,
-    refusal::Refusal,
     wire::{self, Answer, Json},
 };
 
@@ -130,18 +129,11 @@ pub(crate) async fn search(
     CallScope(scope): CallScope,
     input: Input,
 ) -> Answer {
-    let limit = input.limit("max_results")?;
-    if input.integer("max_results")? == Some(0) {
-        return Err(Refusal::invalid(
-            "max_results",
-            "Invalid value 0 for parameter 'max_results' supplied: it must be positive",
-        ));
-    }
     let search = Search {
         filter: input.text("filter")?.unwrap_or_default(),
         order_by: input.texts("order_by")?,
         view: input.choice("view_type", &VIEWS)?.unwrap_or_default(),
-        limit,
+        limit: input.positive_limit("max_results")?,
         page_token: input.text("page_token")?,
     };
     let page = services.tracking.search_experiments(&scope, search).await?;

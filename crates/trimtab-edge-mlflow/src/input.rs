@@ -277,6 +277,22 @@ impl Input {
         }
     }
 
+    /// A page size that may not be given as 0.
+    pub(crate) fn positive_limit(&self, field: &str) -> Result<u32, Refusal> {
+        if self.integer(field)? == Some(0) {
+            return Err(Refusal::invalid(
+                field,
+                format!("Invalid value 0 for parameter '{field}' supplied: it must be positive"),
+            ));
+        }
+        self.limit(field)
+    }
+
+    /// Whether a field is there.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.get(field).is_some()
+    }
+
     /// The run that `run_id`, or its old name `run_uuid`, names.
     pub(crate) fn run(&self) -> Result<RunId, Refusal> {
         let text = match self.text("run_id")?.filter(|text| !text.is_empty()) {
@@ -399,6 +415,20 @@ pub(crate) fn experiment_id(text: &str) -> Result<i64, Refusal> {
     }
     text.parse()
         .map_err(|_| Refusal::not_found(format!("No Experiment with id={text} exists")))
+}
+
+/// The experiments of a search: a number that names none is one without runs, what is no number is refused.
+pub(crate) fn experiment_ids(input: &Input) -> Result<Vec<i64>, Refusal> {
+    let read = |text: &String| {
+        text.parse().map_err(|_| {
+            let shown: String = text.chars().take(80).collect();
+            Refusal::invalid(
+                "experiment_ids",
+                format!("Invalid experiment ID: '{shown}'"),
+            )
+        })
+    };
+    input.texts("experiment_ids")?.iter().map(read).collect()
 }
 
 pub(crate) fn logged_model_id(text: &str) -> Result<LoggedModelId, Refusal> {

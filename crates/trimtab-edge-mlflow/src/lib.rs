@@ -4,6 +4,7 @@
 
 mod artifacts;
 mod experiments;
+mod fast;
 mod history;
 mod input;
 mod logged_models;
@@ -15,10 +16,11 @@ mod source;
 mod table;
 mod transfers;
 mod versions;
+mod webhooks;
 mod wire;
 
 use trimtab_edge::Routes;
-use trimtab_registry::Registry;
+use trimtab_registry::{Registry, Webhooks};
 use trimtab_tracking::Tracking;
 
 /// The version of MLflow whose API this is; what `/version` answers, and what clients derive features from.
@@ -34,4 +36,9 @@ pub(crate) struct Services {
 /// The routes of this edge.
 pub fn routes(tracking: Tracking, registry: Registry) -> Routes {
     table::routes().with_state(Services { tracking, registry })
+}
+
+/// The routes of webhooks, which are a service of their own: they call others.
+pub fn webhook_routes(webhooks: Webhooks) -> Routes {
+    webhooks::routes().with_state(webhooks)
 }

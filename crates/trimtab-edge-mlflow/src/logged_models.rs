@@ -27,7 +27,8 @@ pub(crate) async fn create(
     let create = CreateLoggedModel {
         experiment: input.experiment()?,
         name: input.text("name")?,
-        model_type: input.text("model_type")?.filter(|kind| !kind.is_empty()),
+        // As MLflow keeps it: no type is the empty one.
+        model_type: Some(input.text("model_type")?.unwrap_or_default()),
         source_run: source_run.map(|run| input::run_id(&run)).transpose()?,
         params: input.pairs("params")?,
         tags: input.pairs("tags")?,
@@ -147,11 +148,11 @@ pub(crate) async fn search(
         })
         .collect::<Result<_, Refusal>>()?;
     let search = LoggedModelSearch {
-        experiments: input
-            .texts("experiment_ids")?
-            .iter()
-            .filter_map(|id| id.parse().ok())
-            .collect(),
+        experiments: if input.has("experiment_ids") {
+            input::experiment_ids(&input)?
+        } else {
+            return Err(Refusal::missing("experiment_ids"));
+        },
         filter: input.text("filter")?.unwrap_or_default(),
         datasets,
         order_by,

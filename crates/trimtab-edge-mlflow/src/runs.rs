@@ -93,16 +93,11 @@ pub(crate) async fn search(
     input: Input,
 ) -> Answer {
     let search = RunSearch {
-        // An id that names no experiment is one without runs.
-        experiments: input
-            .texts("experiment_ids")?
-            .iter()
-            .filter_map(|id| id.parse().ok())
-            .collect(),
+        experiments: input::experiment_ids(&input)?,
         filter: input.text("filter")?.unwrap_or_default(),
         order_by: input.texts("order_by")?,
         view: input.choice("run_view_type", &VIEWS)?.unwrap_or_default(),
-        limit: input.limit("max_results")?,
+        limit: input.positive_limit("max_results")?,
         page_token: input.text("page_token")?,
         columns: None,
     };

@@ -277,10 +277,7 @@ pub(crate) fn model(model: &RegisteredModel) -> Value {
             model.updated_at.as_millis().into(),
         ),
         ("user_id", model.created_by.as_str().into()),
-        (
-            "description",
-            model.description.clone().unwrap_or_default().into(),
-        ),
+        ("description", model.description.clone().into()),
         (
             "latest_versions",
             model.latest_versions.iter().map(version).collect(),

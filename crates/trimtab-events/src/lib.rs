@@ -18,6 +18,7 @@ mod columns;
 mod counter;
 mod error;
 mod frame;
+mod hold;
 mod index;
 mod log;
 mod memory;
@@ -34,6 +35,7 @@ mod wal;
 mod writer;
 
 pub use error::EventsError;
+pub use hold::Hold;
 pub use log::{EventCounts, EventLog};
 pub use model::{
     Column, Feedback, FeedbackAddress, FeedbackReceipt, FeedbackValue, PredictionEvent, Scan,

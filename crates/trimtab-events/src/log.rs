@@ -18,6 +18,7 @@ use trimtab_types::{Clock, Duration, Name, PredictionId, Scope, Time, WorkspaceI
 use crate::{
     EventsError, Feedback, FeedbackReceipt, PredictionEvent, Scan,
     counter::Counter,
+    hold::{Hold, Holds},
     index::{KeyHash, KeyKind},
     memory::{Owner, Span, State},
     open::{self, Opened},
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) state: RwLock<State>,
     pub(crate) counter: Counter,
+    pub(crate) holds: Arc<Holds>,
     pub(crate) written: AtomicU64,
     pub(crate) dropped: AtomicU64,
 }
@@ -78,6 +80,11 @@ impl Drop for Handle {
 }
 
 impl EventLog {
+    /// While it lives, no file of the log goes.
+    pub fn hold(&self) -> Hold {
+        self.0.shared.holds.hold()
+    }
+
     /// Opens the log in a folder, takes up what an earlier process left, and begins to write.
     pub async fn open(
         dir: &Path,

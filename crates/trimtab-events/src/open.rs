@@ -172,6 +172,7 @@ fn take_up(
         queue: Queue::default(),
         state: RwLock::new(state),
         counter,
+        holds: Arc::default(),
         written: AtomicU64::default(),
         dropped: AtomicU64::default(),
     };

@@ -110,9 +110,7 @@ async fn seal(
     };
     drop(emptied);
     let path = wal::path_of(&shared.wal_folder, generation.number);
-    if let Err(error) = std::fs::remove_file(&path) {
-        tracing::warn!(%error, file = %path.display(), "a sealed write-ahead log is left to the next start");
-    }
+    shared.holds.remove(path);
     Ok(())
 }
 

@@ -29,11 +29,33 @@ pub enum RegistryError {
         alias: String,
     },
     /// The name is taken.
-    #[error("Registered Model (name={name}) already exists.")]
+    #[error("{} (name={name}) already exists.", if *is_prompt { "Prompt" } else { "Registered Model" })]
     AlreadyExists {
         /// The name.
         name: String,
+        /// Whether it is a prompt's.
+        is_prompt: bool,
     },
+    /// A prompt has the name that a model should have, or the other way round.
+    #[error(
+        "The name '{name}' is already taken by a {}: a model and a prompt cannot have the same name.",
+        if *is_prompt { "prompt" } else { "registered model" }
+    )]
+    TakenByOther {
+        /// The name.
+        name: String,
+        /// Whether it is a prompt's.
+        is_prompt: bool,
+    },
+    /// No such webhook.
+    #[error("Webhook with ID {id} not found.")]
+    WebhookNotFound {
+        /// The id, as the caller gave it.
+        id: String,
+    },
+    /// The client that calls webhooks could not be made.
+    #[error("the client for webhooks could not be made")]
+    WebhookClient(#[source] reqwest::Error),
     /// An input is wrong.
     #[error("{message}")]
     Invalid {
@@ -65,10 +87,13 @@ impl RegistryError {
 impl Coded for RegistryError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::ModelNotFound { .. } | Self::VersionNotFound { .. } => ErrorCode::NotFound,
+            Self::ModelNotFound { .. }
+            | Self::VersionNotFound { .. }
+            | Self::WebhookNotFound { .. } => ErrorCode::NotFound,
             // MLflow's own answer for a known model without that alias.
             Self::AliasNotFound { .. } => ErrorCode::invalid("alias"),
-            Self::AlreadyExists { .. } => ErrorCode::AlreadyExists,
+            Self::AlreadyExists { .. } | Self::TakenByOther { .. } => ErrorCode::AlreadyExists,
+            Self::WebhookClient(_) => ErrorCode::Internal,
             Self::Invalid { field, .. } => ErrorCode::invalid(*field),
             Self::Filter(_) => ErrorCode::invalid("filter"),
             Self::PageToken(_) => ErrorCode::invalid("page_token"),
@@ -83,6 +108,9 @@ impl Coded for RegistryError {
             | Self::VersionNotFound { .. }
             | Self::AliasNotFound { .. }
             | Self::AlreadyExists { .. }
+            | Self::TakenByOther { .. }
+            | Self::WebhookNotFound { .. }
+            | Self::WebhookClient(_)
             | Self::Invalid { .. }
             | Self::Filter(_)
             | Self::PageToken(_) => None,

@@ -176,6 +176,23 @@ impl CreateVersion {
     }
 }
 
+/// One move of an alias.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasMove {
+    /// Its place; later moves of any alias have greater ones.
+    pub seq: i64,
+    /// The alias.
+    pub alias: String,
+    /// The version that it pointed to before; `None` when it is new.
+    pub before: Option<i64>,
+    /// The version that it points to since; `None` when it was deleted, or its version or model was.
+    pub version: Option<i64>,
+    /// Who moved it.
+    pub by: String,
+    /// When.
+    pub at: Time,
+}
+
 /// A search: filter, order, page.
 #[derive(Debug, Clone, Default)]
 pub struct Search {

@@ -8,8 +8,11 @@ use trimtab_types::{
 
 use crate::{ModelVersion, RegisteredModel, RegistryError, Search, service, sql};
 
-const DEFAULT_PAGE: u32 = 100;
-const PAGE: u32 = 10_000;
+/// The default page and the largest one, of models and of versions.
+const MODEL_PAGES: (u32, u32) = (100, 1_000);
+const VERSION_PAGES: (u32, u32) = (10_000, 200_000);
+/// How long a search may take; what needs longer must be narrowed by its caller.
+pub(crate) const BUDGET: std::time::Duration = std::time::Duration::from_secs(1);
 const IS_PROMPT: &str = "mlflow.prompt.is_prompt";
 
 /// A checked search.
@@ -61,7 +64,15 @@ const VERSION_COLUMNS: &[Column] = &[
         false,
         true,
     ),
-    column("run_id", "v.run_id", SortKind::Text, true, true, false),
+    column(
+        "run_id",
+        // A version without a run differs from every run.
+        "COALESCE(v.run_id, '')",
+        SortKind::Text,
+        true,
+        true,
+        false,
+    ),
     column(
         "source_path",
         "v.source",
@@ -177,7 +188,12 @@ fn integer(value: &Literal) -> Option<i64> {
     }
 }
 
-fn plan(search: &Search, columns: &[Column], ties: &[(&str, bool)]) -> Result<Plan, RegistryError> {
+fn plan(
+    search: &Search,
+    columns: &[Column],
+    ties: &[(&str, bool)],
+    (default, most): (u32, u32),
+) -> Result<Plan, RegistryError> {
     let comparisons = parse_filter(&search.filter)?;
     for comparison in &comparisons {
         check(comparison, columns)?;
@@ -206,6 +222,7 @@ fn plan(search: &Search, columns: &[Column], ties: &[(&str, bool)]) -> Result<Pl
         }
         Ok(())
     };
+    let mut seen = Vec::new();
     for clause in &search.order_by {
         let order = parse_order(clause)?;
         if matches!(target(&order.field)?, Target::Tag) {
@@ -219,6 +236,13 @@ fn plan(search: &Search, columns: &[Column], ties: &[(&str, bool)]) -> Result<Pl
             key => key,
         };
         add(key, order.is_ascending)?;
+        if seen.contains(&key.to_owned()) {
+            return Err(RegistryError::invalid(
+                "order_by",
+                format!("`order_by` contains duplicate fields: {key}"),
+            ));
+        }
+        seen.push(key.to_owned());
     }
     for (key, is_ascending) in ties {
         add(key, *is_ascending)?;
@@ -227,17 +251,17 @@ fn plan(search: &Search, columns: &[Column], ties: &[(&str, bool)]) -> Result<Pl
         Some(token) if !token.is_empty() => Some(token_key(&sort, token)?),
         Some(_) | None => None,
     };
-    if search.limit > PAGE {
+    if search.limit > most {
         return Err(RegistryError::invalid(
             "max_results",
             format!(
-                "Invalid value for max_results: it must be at most {PAGE}, got {}",
+                "Invalid value for max_results: it must be at most {most}, got {}",
                 search.limit
             ),
         ));
     }
     let limit = if search.limit == 0 {
-        DEFAULT_PAGE
+        default
     } else {
         search.limit
     };
@@ -250,16 +274,22 @@ fn plan(search: &Search, columns: &[Column], ties: &[(&str, bool)]) -> Result<Pl
 }
 
 pub(crate) fn models(search: &Search) -> Result<Plan, RegistryError> {
-    plan(search, MODEL_COLUMNS, &[("name", true)])
+    plan(search, MODEL_COLUMNS, &[("name", true)], MODEL_PAGES)
 }
 
 pub(crate) fn versions(search: &Search) -> Result<Plan, RegistryError> {
-    let ties = [
+    // The newest first; but ties of an order that was asked for are broken by name and number alone.
+    let ties: &[(&str, bool)] = &[
         ("last_updated_timestamp", false),
         ("name", true),
         ("version_number", false),
     ];
-    plan(search, VERSION_COLUMNS, &ties)
+    let ties = if search.order_by.is_empty() {
+        ties
+    } else {
+        &ties[1..]
+    };
+    plan(search, VERSION_COLUMNS, ties, VERSION_PAGES)
 }
 
 /// Where a search finds the tags of a row.

@@ -1,11 +1,15 @@
-//! Verbs on registered models and their aliases; those on versions are in [`crate::versions`].
+//! Verbs on registered models; those on versions are in [`crate::versions`], on aliases in [`crate::aliases`].
 
 use std::sync::Arc;
 
-use trimtab_db::{Db, Lane, Message, Tx, params};
+use serde_json::json;
+use trimtab_db::{Db, Lane, Tx, params};
 use trimtab_types::{Clock, Page, Scope, WorkspaceId};
 
-use crate::{ALIAS_SET, RegisteredModel, RegistryError, Search, search, sql, validate};
+use crate::{
+    MODEL_CREATED, MODEL_DELETED, MODEL_RENAMED, MODEL_TAG_DELETED, MODEL_TAG_SET, RegisteredModel,
+    RegistryError, Search, aliases, changes::Change, search, sql, validate,
+};
 
 /// The registry; cheap to clone.
 #[derive(Debug, Clone)]
@@ -45,21 +49,28 @@ impl Registry {
         }
         let (scope, name, tags) = (scope.clone(), name.to_owned(), tags.to_vec());
         let description = description.map(str::to_owned);
-        let now = self.0.clock.wall();
+        let change = Change::now(&self.0.clock);
+        let is_prompt = validate::is_prompt(&tags);
         self.0
             .db
             .write(Lane::Control, move |tx| {
                 let workspace = &scope.workspace;
                 if sql::model_exists(tx, workspace, &name)? {
-                    return Err(RegistryError::AlreadyExists { name });
+                    return Err(taken(tx, workspace, name, is_prompt)?);
                 }
                 tx.execute(
                     "INSERT INTO registered_model (workspace_id, name, description, created_at, updated_at, created_by) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
-                    params![workspace, &name, description, now, scope.principal.name.as_ref()],
+                    params![workspace, &name, description.clone(), change.wall, scope.principal.name.as_ref()],
                 )?;
                 for (key, value) in &tags {
                     set_tag(tx, workspace, &name, key, value)?;
                 }
+                change.publish(
+                    tx,
+                    &scope,
+                    MODEL_CREATED,
+                    json!({ "model": name, "tags": sql::tag_map(&tags), "description": description, "is_prompt": is_prompt }),
+                )?;
                 found(tx, workspace, &name)
             })
             .await
@@ -105,18 +116,16 @@ impl Registry {
         new_name: &str,
     ) -> Result<RegisteredModel, RegistryError> {
         validate::model_name(new_name)?;
-        let (workspace, name, new_name) = (
-            scope.workspace.clone(),
-            name.to_owned(),
-            new_name.to_owned(),
-        );
-        let now = self.0.clock.wall();
+        let (scope, name, new_name) = (scope.clone(), name.to_owned(), new_name.to_owned());
+        let change = Change::now(&self.0.clock);
         self.0
             .db
             .write(Lane::Control, move |tx| {
+                let (workspace, now) = (scope.workspace.clone(), change.wall);
                 require_model(tx, &workspace, &name)?;
                 if sql::model_exists(tx, &workspace, &new_name)? {
-                    return Err(RegistryError::AlreadyExists { name: new_name });
+                    let is_prompt = sql::is_prompt(tx, &workspace, &name)?;
+                    return Err(taken(tx, &workspace, new_name, is_prompt)?);
                 }
                 tx.execute(
                     "UPDATE registered_model SET name = ?3, updated_at = ?4 WHERE workspace_id = ?1 AND name = ?2",
@@ -127,6 +136,7 @@ impl Registry {
                     "registered_model_alias",
                     "model_version",
                     "model_version_tag",
+                    "alias_move",
                 ] {
                     tx.execute(
                         &format!("UPDATE {table} SET model = ?3 WHERE workspace_id = ?1 AND model = ?2"),
@@ -139,6 +149,13 @@ impl Registry {
                      ON CONFLICT (workspace_id, model) DO UPDATE SET last = CASE WHEN excluded.last > model_version_number.last THEN excluded.last ELSE model_version_number.last END",
                     params![&workspace, &name, &new_name],
                 )?;
+                let is_prompt = sql::is_prompt(tx, &workspace, &new_name)?;
+                change.publish(
+                    tx,
+                    &scope,
+                    MODEL_RENAMED,
+                    json!({ "model": name, "new_name": new_name, "is_prompt": is_prompt }),
+                )?;
                 found(tx, &workspace, &new_name)
             })
             .await
@@ -146,27 +163,31 @@ impl Registry {
 
     /// Deletes a model with its versions. The name is free again; the numbers that it gave are not.
     pub async fn delete_model(&self, scope: &Scope, name: &str) -> Result<(), RegistryError> {
-        let (workspace, name) = (scope.workspace.clone(), name.to_owned());
+        let (scope, name) = (scope.clone(), name.to_owned());
+        let change = Change::now(&self.0.clock);
         self.0
             .db
             .write(Lane::Control, move |tx| {
-                require_model(tx, &workspace, &name)?;
-                for table in [
-                    "model_version_tag",
-                    "model_version",
-                    "registered_model_alias",
-                    "registered_model_tag",
-                ] {
+                let workspace = &scope.workspace;
+                require_model(tx, workspace, &name)?;
+                let is_prompt = sql::is_prompt(tx, workspace, &name)?;
+                aliases::remove_all(tx, &scope, &change, &name, None)?;
+                for table in ["model_version_tag", "model_version", "registered_model_tag"] {
                     tx.execute(
                         &format!("DELETE FROM {table} WHERE workspace_id = ?1 AND model = ?2"),
-                        params![&workspace, &name],
+                        params![workspace, &name],
                     )?;
                 }
                 tx.execute(
                     "DELETE FROM registered_model WHERE workspace_id = ?1 AND name = ?2",
-                    params![&workspace, &name],
+                    params![workspace, &name],
                 )?;
-                Ok(())
+                change.publish(
+                    tx,
+                    &scope,
+                    MODEL_DELETED,
+                    json!({ "model": name, "is_prompt": is_prompt }),
+                )
             })
             .await
     }
@@ -180,13 +201,22 @@ impl Registry {
         value: &str,
     ) -> Result<(), RegistryError> {
         validate::tag(key, value)?;
-        let (workspace, name) = (scope.workspace.clone(), name.to_owned());
-        let (key, value, now) = (key.to_owned(), value.to_owned(), self.0.clock.wall());
+        let (scope, name) = (scope.clone(), name.to_owned());
+        let (key, value) = (key.to_owned(), value.to_owned());
+        let change = Change::now(&self.0.clock);
         self.0
             .db
             .write(Lane::Control, move |tx| {
-                touch(tx, &workspace, &name, now)?;
-                set_tag(tx, &workspace, &name, &key, &value)
+                let workspace = &scope.workspace;
+                touch(tx, workspace, &name, change.wall)?;
+                set_tag(tx, workspace, &name, &key, &value)?;
+                let is_prompt = sql::is_prompt(tx, workspace, &name)?;
+                change.publish(
+                    tx,
+                    &scope,
+                    MODEL_TAG_SET,
+                    json!({ "model": name, "key": key, "value": value, "is_prompt": is_prompt }),
+                )
             })
             .await
     }
@@ -198,81 +228,24 @@ impl Registry {
         name: &str,
         key: &str,
     ) -> Result<(), RegistryError> {
-        let (workspace, name) = (scope.workspace.clone(), name.to_owned());
-        let (key, now) = (key.to_owned(), self.0.clock.wall());
-        self.0
-            .db
-            .write(Lane::Control, move |tx| {
-                touch(tx, &workspace, &name, now)?;
-                tx.execute(
-                    "DELETE FROM registered_model_tag WHERE workspace_id = ?1 AND model = ?2 AND key = ?3",
-                    params![&workspace, &name, &key],
-                )?;
-                Ok(())
-            })
-            .await
-    }
-
-    /// Points an alias to a version, from wherever it pointed before.
-    pub async fn set_alias(
-        &self,
-        scope: &Scope,
-        model: &str,
-        alias: &str,
-        version: i64,
-    ) -> Result<(), RegistryError> {
-        validate::alias(alias)?;
-        let (scope, model, alias) = (scope.clone(), model.to_owned(), alias.to_owned());
-        let (wall, at) = (self.0.clock.wall(), self.0.clock.now());
+        let (scope, name, key) = (scope.clone(), name.to_owned(), key.to_owned());
+        let change = Change::now(&self.0.clock);
         self.0
             .db
             .write(Lane::Control, move |tx| {
                 let workspace = &scope.workspace;
-                crate::versions::require_version(tx, workspace, &model, version)?;
-                let before = alias_target(tx, workspace, &model, &alias)?;
-                if before == Some(version) {
-                    return Ok(());
-                }
-                touch(tx, workspace, &model, wall)?;
+                touch(tx, workspace, &name, change.wall)?;
+                let is_prompt = sql::is_prompt(tx, workspace, &name)?;
                 tx.execute(
-                    "INSERT INTO registered_model_alias (workspace_id, model, alias, version) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (workspace_id, model, alias) DO UPDATE SET version = excluded.version",
-                    params![workspace, &model, &alias, version],
+                    "DELETE FROM registered_model_tag WHERE workspace_id = ?1 AND model = ?2 AND key = ?3",
+                    params![workspace, &name, &key],
                 )?;
-                tx.publish(&Message {
-                    workspace: workspace.clone(),
-                    topic: ALIAS_SET,
-                    version: 1,
-                    payload: serde_json::json!({
-                        "model": model, "alias": alias, "version": version, "before": before,
-                        "by": scope.principal.name.as_ref(),
-                    }),
-                    at,
-                })?;
-                Ok(())
-            })
-            .await
-    }
-
-    /// Deletes an alias, if it is there.
-    pub async fn delete_alias(
-        &self,
-        scope: &Scope,
-        model: &str,
-        alias: &str,
-    ) -> Result<(), RegistryError> {
-        validate::alias(alias)?;
-        let (workspace, model) = (scope.workspace.clone(), model.to_owned());
-        let (alias, now) = (alias.to_owned(), self.0.clock.wall());
-        self.0
-            .db
-            .write(Lane::Control, move |tx| {
-                touch(tx, &workspace, &model, now)?;
-                tx.execute(
-                    "DELETE FROM registered_model_alias WHERE workspace_id = ?1 AND model = ?2 AND alias = ?3",
-                    params![&workspace, &model, &alias],
-                )?;
-                Ok(())
+                change.publish(
+                    tx,
+                    &scope,
+                    MODEL_TAG_DELETED,
+                    json!({ "model": name, "key": key, "is_prompt": is_prompt }),
+                )
             })
             .await
     }
@@ -288,22 +261,26 @@ impl Registry {
         let workspace = scope.workspace.clone();
         self.0
             .db
-            .read(move |tx| search::run_models(tx, &workspace, &plan))
+            .read_within(search::BUDGET, move |tx| {
+                search::run_models(tx, &workspace, &plan)
+            })
             .await
     }
 }
 
-pub(crate) fn alias_target(
+/// The refusal of a taken name, which says what has it: a model and a prompt cannot share one.
+fn taken(
     tx: &mut Tx<'_>,
     workspace: &WorkspaceId,
-    model: &str,
-    alias: &str,
-) -> Result<Option<i64>, RegistryError> {
-    let row = tx.query_opt(
-        "SELECT version FROM registered_model_alias WHERE workspace_id = ?1 AND model = ?2 AND alias = ?3",
-        params![workspace, model, alias],
-    )?;
-    Ok(row.map(|row| row.get(0)).transpose()?)
+    name: String,
+    wants_prompt: bool,
+) -> Result<RegistryError, RegistryError> {
+    let is_prompt = sql::is_prompt(tx, workspace, &name)?;
+    Ok(if is_prompt == wants_prompt {
+        RegistryError::AlreadyExists { name, is_prompt }
+    } else {
+        RegistryError::TakenByOther { name, is_prompt }
+    })
 }
 
 pub(crate) fn require_model(

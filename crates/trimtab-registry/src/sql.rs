@@ -8,7 +8,9 @@ use trimtab_types::{LoggedModelId, RunId, WorkspaceId};
 use crate::{ModelVersion, RegisteredModel, Stage, VersionStatus};
 
 /// The tables of this crate.
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const MIGRATIONS: &[Migration] = &[FIRST, SECOND];
+
+const FIRST: Migration = Migration {
     service: "registry",
     number: 1,
     sql: "CREATE TABLE registered_model (workspace_id TEXT NOT NULL, name TEXT NOT NULL, description TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, PRIMARY KEY (workspace_id, name));
@@ -25,7 +27,20 @@ CREATE TABLE model_version_tag (workspace_id TEXT NOT NULL, model TEXT NOT NULL,
 CREATE TABLE lineage_edge (workspace_id TEXT NOT NULL, from_kind TEXT NOT NULL, from_id TEXT NOT NULL, relation TEXT NOT NULL, to_kind TEXT NOT NULL, to_id TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (workspace_id, from_kind, from_id, relation, to_kind, to_id));
 CREATE INDEX lineage_edge_by_origin ON lineage_edge (workspace_id, to_kind, to_id, relation, from_kind, from_id);
 ",
-}];
+};
+
+/// Who moved aliases when; webhooks and what is sent to them.
+const SECOND: Migration = Migration {
+    service: "registry",
+    number: 2,
+    sql: "CREATE TABLE alias_move (seq SERIAL_KEY, workspace_id TEXT NOT NULL, model TEXT NOT NULL, alias TEXT NOT NULL, previous BIGINT, version BIGINT, moved_by TEXT NOT NULL, at BIGINT NOT NULL);
+CREATE INDEX alias_move_by_model ON alias_move (workspace_id, model, seq);
+CREATE TABLE webhook (workspace_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL, description TEXT, events TEXT NOT NULL, is_active BIGINT NOT NULL, secret TEXT, since BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, PRIMARY KEY (workspace_id, id));
+CREATE INDEX webhook_by_creation ON webhook (workspace_id, created_at, id);
+CREATE TABLE webhook_delivery (webhook TEXT NOT NULL, seq BIGINT NOT NULL, id TEXT NOT NULL, workspace_id TEXT NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL, state BIGINT NOT NULL, attempts BIGINT NOT NULL, next_at BIGINT NOT NULL, status BIGINT, error TEXT, PRIMARY KEY (webhook, seq));
+CREATE INDEX webhook_delivery_due ON webhook_delivery (state, next_at, webhook, seq);
+",
+};
 
 /// The columns of `model_version` that [`version`] reads, in its order.
 pub(crate) const VERSION: &str = "v.model, v.version, v.run_id, v.logged_model, v.source, v.run_link, v.description, v.status, v.status_message, v.stage, v.created_at, v.updated_at, v.created_by, v.storage";
@@ -160,4 +175,11 @@ pub(crate) fn is_prompt(
         Some(row) => Ok(row.get::<String>(0)?.eq_ignore_ascii_case("true")),
         None => Ok(false),
     }
+}
+
+/// Tags as they are stored: of those of one key the last counts.
+pub(crate) fn tag_map(tags: &[(String, String)]) -> BTreeMap<&str, &str> {
+    tags.iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect()
 }

@@ -1,12 +1,15 @@
 //! Verbs on model versions.
 
-use trimtab_db::{Lane, Message, Tx, params};
+use serde_json::json;
+use trimtab_db::{Lane, Tx, params};
 use trimtab_types::{Page, RunId, Scope, WorkspaceId};
 
 use crate::{
     CreateVersion, ModelVersion, Registry, RegistryError, Search, Stage, VERSION_CREATED,
-    VersionStatus, search,
-    service::{alias_target, require_model, touch},
+    VERSION_DELETED, VERSION_TAG_DELETED, VERSION_TAG_SET, VersionStatus, aliases,
+    changes::Change,
+    search,
+    service::{require_model, touch},
     sql, validate,
 };
 
@@ -31,10 +34,10 @@ impl Registry {
             validate::tag(key, value)?;
         }
         let scope = scope.clone();
-        let (wall, at) = (self.clock().wall(), self.clock().now());
+        let change = Change::now(self.clock());
         self.db()
             .write(Lane::Control, move |tx| {
-                let (workspace, model) = (&scope.workspace, &version.model);
+                let (workspace, model, wall) = (&scope.workspace, &version.model, change.wall);
                 touch(tx, workspace, model, wall)?;
                 if is_prompt {
                     require_prompt(tx, workspace, model)?;
@@ -68,16 +71,16 @@ impl Registry {
                 for (key, value) in &version.tags {
                     set_tag(tx, workspace, model, number, key, value)?;
                 }
-                tx.publish(&Message {
-                    workspace: workspace.clone(),
-                    topic: VERSION_CREATED,
-                    version: 1,
-                    payload: serde_json::json!({
-                        "model": model, "version": number, "run_id": version.run_id,
-                        "created_by": scope.principal.name.as_ref(),
+                change.publish(
+                    tx,
+                    &scope,
+                    VERSION_CREATED,
+                    json!({
+                        "model": model, "version": number, "source": version.source, "run_id": version.run_id,
+                        "tags": sql::tag_map(&version.tags), "description": version.description,
+                        "created_by": scope.principal.name.as_ref(), "is_prompt": is_prompt,
                     }),
-                    at,
-                })?;
+                )?;
                 found(tx, workspace, model, number)
             })
             .await
@@ -112,7 +115,7 @@ impl Registry {
                 let version = if alias.eq_ignore_ascii_case("latest") {
                     newest(tx, &workspace, &model)?
                 } else {
-                    alias_target(tx, &workspace, &model, &alias)?
+                    aliases::target(tx, &workspace, &model, &alias)?
                 };
                 match version {
                     Some(version) => found(tx, &workspace, &model, version).map(Some),
@@ -224,18 +227,27 @@ impl Registry {
         model: &str,
         version: i64,
     ) -> Result<(), RegistryError> {
-        let (workspace, model) = (scope.workspace.clone(), model.to_owned());
-        let now = self.clock().wall();
+        let (scope, model) = (scope.clone(), model.to_owned());
+        let change = Change::now(self.clock());
         self.db()
             .write(Lane::Control, move |tx| {
-                require_version(tx, &workspace, &model, version)?;
-                for table in ["model_version_tag", "registered_model_alias", "model_version"] {
+                let workspace = &scope.workspace;
+                require_version(tx, workspace, &model, version)?;
+                aliases::remove_all(tx, &scope, &change, &model, Some(version))?;
+                for table in ["model_version_tag", "model_version"] {
                     tx.execute(
                         &format!("DELETE FROM {table} WHERE workspace_id = ?1 AND model = ?2 AND version = ?3"),
-                        params![&workspace, &model, version],
+                        params![workspace, &model, version],
                     )?;
                 }
-                touch(tx, &workspace, &model, now)
+                touch(tx, workspace, &model, change.wall)?;
+                let is_prompt = sql::is_prompt(tx, workspace, &model)?;
+                change.publish(
+                    tx,
+                    &scope,
+                    VERSION_DELETED,
+                    json!({ "model": model, "version": version, "is_prompt": is_prompt }),
+                )
             })
             .await
     }
@@ -250,12 +262,23 @@ impl Registry {
         value: &str,
     ) -> Result<(), RegistryError> {
         validate::tag(key, value)?;
-        let (workspace, model) = (scope.workspace.clone(), model.to_owned());
-        let (key, value, now) = (key.to_owned(), value.to_owned(), self.clock().wall());
+        let (scope, model) = (scope.clone(), model.to_owned());
+        let (key, value) = (key.to_owned(), value.to_owned());
+        let change = Change::now(self.clock());
         self.db()
             .write(Lane::Control, move |tx| {
-                touch_version(tx, &workspace, &model, version, now)?;
-                set_tag(tx, &workspace, &model, version, &key, &value)
+                let workspace = &scope.workspace;
+                touch_version(tx, workspace, &model, version, change.wall)?;
+                set_tag(tx, workspace, &model, version, &key, &value)?;
+                let is_prompt = sql::is_prompt(tx, workspace, &model)?;
+                change.publish(
+                    tx,
+                    &scope,
+                    VERSION_TAG_SET,
+                    json!({
+                        "model": model, "version": version, "key": key, "value": value, "is_prompt": is_prompt,
+                    }),
+                )
             })
             .await
     }
@@ -268,16 +291,23 @@ impl Registry {
         version: i64,
         key: &str,
     ) -> Result<(), RegistryError> {
-        let (workspace, model) = (scope.workspace.clone(), model.to_owned());
-        let (key, now) = (key.to_owned(), self.clock().wall());
+        let (scope, model, key) = (scope.clone(), model.to_owned(), key.to_owned());
+        let change = Change::now(self.clock());
         self.db()
             .write(Lane::Control, move |tx| {
-                touch_version(tx, &workspace, &model, version, now)?;
+                let workspace = &scope.workspace;
+                touch_version(tx, workspace, &model, version, change.wall)?;
                 tx.execute(
                     "DELETE FROM model_version_tag WHERE workspace_id = ?1 AND model = ?2 AND version = ?3 AND key = ?4",
-                    params![&workspace, &model, version, &key],
+                    params![workspace, &model, version, &key],
                 )?;
-                Ok(())
+                let is_prompt = sql::is_prompt(tx, workspace, &model)?;
+                change.publish(
+                    tx,
+                    &scope,
+                    VERSION_TAG_DELETED,
+                    json!({ "model": model, "version": version, "key": key, "is_prompt": is_prompt }),
+                )
             })
             .await
     }
@@ -292,7 +322,9 @@ impl Registry {
         let plan = search::versions(&search)?;
         let workspace = scope.workspace.clone();
         self.db()
-            .read(move |tx| search::run_versions(tx, &workspace, &plan))
+            .read_within(search::BUDGET, move |tx| {
+                search::run_versions(tx, &workspace, &plan)
+            })
             .await
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::Stream;
-use trimtab_blob::{BlobBody, BlobRef, Staged};
+use trimtab_blob::{BlobBody, BlobRef, Pin, Staged};
 use trimtab_db::{Lane, Tx, params};
 use trimtab_types::{Scope, WorkspaceId};
 
@@ -198,6 +198,11 @@ impl Tracking {
             blobs.remove_file(&key);
         }
         Ok(blobs.settle(kept))
+    }
+
+    /// While it lives, no file of an artifact goes.
+    pub fn pin_files(&self) -> Pin {
+        self.0.blobs.pin()
     }
 
     /// Removes contents that nothing refers to, remains of interrupted uploads; answers how many.

@@ -166,12 +166,12 @@ impl Tracking {
         let tag = (key.to_owned(), value.to_owned());
         validate::experiment_tag(&tag)?;
         self.ready(scope).await?;
-        let (workspace, now) = (scope.workspace.clone(), self.now());
+        let workspace = scope.workspace.clone();
         self.db()
             .write(Lane::Control, move |tx| {
                 let (experiment, _) = active_experiment(tx, &workspace, id)?;
-                set_tag(tx, experiment, &tag)?;
-                touch(tx, experiment, now)
+                // A tag is no update of the experiment: MLflow's clients order by that time.
+                set_tag(tx, experiment, &tag)
             })
             .await
     }
@@ -184,7 +184,7 @@ impl Tracking {
         key: &str,
     ) -> Result<(), TrackingError> {
         self.ready(scope).await?;
-        let (workspace, key, now) = (scope.workspace.clone(), key.to_owned(), self.now());
+        let (workspace, key) = (scope.workspace.clone(), key.to_owned());
         self.db()
             .write(Lane::Control, move |tx| {
                 let (experiment, _) = active_experiment(tx, &workspace, id)?;
@@ -197,7 +197,7 @@ impl Tracking {
                         "No tag with name: {key} in experiment with id {id}"
                     )));
                 }
-                touch(tx, experiment, now)
+                Ok(())
             })
             .await
     }
@@ -224,7 +224,9 @@ impl Tracking {
         )?;
         let workspace = scope.workspace.clone();
         self.db()
-            .read(move |tx| run_search(tx, &workspace, &search, &comparisons, &sort, &paging))
+            .read_within(search::BUDGET, move |tx| {
+                run_search(tx, &workspace, &search, &comparisons, &sort, &paging)
+            })
             .await
     }
 }
@@ -262,14 +264,6 @@ fn set_tag(tx: &mut Tx<'_>, experiment: i64, tag: &(String, String)) -> Result<(
         "INSERT INTO experiment_tag (experiment, key, value) VALUES (?1, ?2, ?3)
          ON CONFLICT (experiment, key) DO UPDATE SET value = excluded.value",
         params![experiment, &tag.0, &tag.1],
-    )?;
-    Ok(())
-}
-
-fn touch(tx: &mut Tx<'_>, experiment: i64, now: trimtab_types::Time) -> Result<(), TrackingError> {
-    tx.execute(
-        "UPDATE experiment SET updated_at = ?2 WHERE key = ?1",
-        params![experiment, now],
     )?;
     Ok(())
 }
@@ -358,6 +352,9 @@ fn check(comparison: &Comparison) -> Result<(), TrackingError> {
     }
     match comparison.field.key.as_str() {
         "name" => search::text(comparison, false, false),
+        "experiment_id" if matches!(comparison.operator, Operator::Like | Operator::ILike) => {
+            Err(search::comparator(comparison, "=, !=, IN, NOT IN"))
+        }
         "experiment_id" => search::text(comparison, true, false),
         "creation_time" | "last_update_time" => search::number(comparison).map(|_| ()),
         key => Err(TrackingError::invalid(

@@ -34,7 +34,9 @@ impl Tracking {
         )?;
         let workspace = scope.workspace.clone();
         self.db()
-            .read(move |tx| run(tx, &workspace, &search, &comparisons, &sort, &paging))
+            .read_within(search::BUDGET, move |tx| {
+                run(tx, &workspace, &search, &comparisons, &sort, &paging)
+            })
             .await
     }
 }

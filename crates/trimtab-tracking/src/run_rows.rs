@@ -11,8 +11,6 @@ use crate::{
 /// The columns of `run r JOIN experiment e` that [`read`] needs, in its order.
 pub(crate) const COLUMNS: &str =
     "r.key, r.id, e.id, r.name, r.user_id, r.status, r.start_at, r.end_at, r.artifact_uri, r.stage";
-/// How many they are.
-pub(crate) const WIDTH: usize = 10;
 /// How many runs one query reads data of.
 const CHUNK: usize = 400;
 

@@ -1,14 +1,15 @@
 //! Search over runs.
 
-use trimtab_db::{DbError, Query, Row, SortColumn, SortKind, Tx};
+use trimtab_db::{DbError, Query, SortColumn, SortKind, Tx};
 use trimtab_types::{
-    Page, Scope, WorkspaceId,
+    Page, Scope,
     filter::{Comparison, Field, Literal, Operator, parse_filter, parse_order},
 };
 
 use crate::{
-    Run, RunSearch, Tracking, TrackingError, columns, run_rows,
-    search::{self, Paging},
+    Run, RunSearch, Tracking, TrackingError, columns,
+    planner::{self, Question},
+    run_rows, search,
 };
 
 const DEFAULT: u32 = 1_000;
@@ -36,16 +37,33 @@ impl Tracking {
             DEFAULT,
             MOST,
         )?;
-        let workspace = scope.workspace.clone();
+        let question = Question {
+            workspace: scope.workspace.clone(),
+            experiments: search.experiments,
+            view: search.view,
+            comparisons,
+            order,
+            paging,
+        };
+        let asked = search.columns;
         self.db()
-            .read(move |tx| run(tx, &workspace, &search, &comparisons, &order, &paging))
+            .read_within(search::BUDGET, move |tx| {
+                let page = planner::find(tx, &question, planner::Limits::default())?;
+                Ok(Page {
+                    items: match &asked {
+                        Some(asked) => columns::read(tx, &page.items, asked)?,
+                        None => run_rows::read(tx, &page.items)?,
+                    },
+                    next: page.next,
+                })
+            })
             .await
     }
 }
 
 /// What a field names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Target {
+pub(crate) enum Target {
     Metric(String),
     Param(String),
     Tag(String),
@@ -54,7 +72,7 @@ enum Target {
     Dataset(&'static str),
 }
 
-fn target(field: &Field, part: &'static str) -> Result<Target, TrackingError> {
+pub(crate) fn target(field: &Field, part: &'static str) -> Result<Target, TrackingError> {
     let key = field.key.clone();
     match field.entity.as_deref() {
         Some("metric" | "metrics") => Ok(Target::Metric(key)),
@@ -106,17 +124,29 @@ fn check(comparison: &Comparison) -> Result<(), TrackingError> {
 
 /// A checked order.
 #[derive(Debug)]
-struct Order {
-    columns: Vec<SortColumn>,
+pub(crate) struct Order {
+    pub(crate) columns: Vec<SortColumn>,
     /// What is joined as `o0`, `o1`, … to be ordered by.
-    joins: Vec<Target>,
+    pub(crate) joins: Vec<Target>,
+    /// What is ordered by first, and whether upwards.
+    pub(crate) first: (Target, bool),
+    /// How many of the columns belong to it.
+    pub(crate) width: usize,
 }
 
 impl Order {
-    fn read(clauses: &[String]) -> Result<Self, TrackingError> {
+    /// Whether ties of the first clause are broken by start (newest first), then by age, as an index can give them.
+    pub(crate) fn ends_by_start(&self) -> bool {
+        matches!(&self.columns[self.width..], [start, key]
+            if start.expression == "r.start_at" && !start.is_ascending && key.expression == "r.key")
+    }
+
+    pub(crate) fn read(clauses: &[String]) -> Result<Self, TrackingError> {
         let mut order = Self {
             columns: Vec::new(),
             joins: Vec::new(),
+            first: (Target::Time("r.start_at"), false),
+            width: 1,
         };
         if clauses.len() > ORDERS {
             return Err(TrackingError::invalid(
@@ -161,6 +191,10 @@ impl Order {
                     ));
                 }
             };
+            if seen.is_empty() {
+                order.first = (target.clone(), up);
+                order.width = columns.len();
+            }
             order.columns.extend(columns);
             seen.push(target);
         }
@@ -169,16 +203,19 @@ impl Order {
                 .columns
                 .push(search::sort("r.start_at", SortKind::Int, false));
         }
-        if !seen.contains(&Target::Text("r.id")) {
-            order
-                .columns
-                .push(search::sort("r.id", SortKind::Text, true));
-        }
+        // The order of creation, as the ids of runs made here are too; indexes hold it for nothing.
+        order
+            .columns
+            .push(search::sort("r.key", SortKind::Int, true));
         Ok(order)
     }
 }
 
-fn metric_keys(tx: &mut Tx<'_>, experiments: &[i64], name: &str) -> Result<Vec<i64>, DbError> {
+pub(crate) fn metric_keys(
+    tx: &mut Tx<'_>,
+    experiments: &[i64],
+    name: &str,
+) -> Result<Vec<i64>, DbError> {
     let mut query = Query::new("SELECT key FROM metric_key WHERE experiment IN ");
     query
         .bind_list(experiments.iter().copied())
@@ -190,36 +227,18 @@ fn metric_keys(tx: &mut Tx<'_>, experiments: &[i64], name: &str) -> Result<Vec<i
         .collect()
 }
 
-fn run(
+/// Appends the joins of what is ordered by, from the `skipped`th on.
+pub(crate) fn joins(
     tx: &mut Tx<'_>,
-    workspace: &WorkspaceId,
-    search: &RunSearch,
-    comparisons: &[Comparison],
+    query: &mut Query,
+    experiments: &[i64],
     order: &Order,
-    paging: &Paging,
-) -> Result<Page<Run>, TrackingError> {
-    let mut query = Query::new("SELECT key FROM experiment WHERE workspace_id = ");
-    query
-        .bind(workspace)
-        .push(" AND id IN ")
-        .bind_list(search.experiments.iter().copied());
-    let experiments: Vec<i64> = tx
-        .query(query.sql(), query.params())?
-        .iter()
-        .map(|row| row.get(0))
-        .collect::<Result<_, DbError>>()?;
-    if experiments.is_empty() {
-        return Ok(Page::last(Vec::new()));
-    }
-    let mut query = Query::new(format!("SELECT {}", run_rows::COLUMNS));
-    for column in &order.columns {
-        query.push(", ").push(&column.expression);
-    }
-    query.push(" FROM run r JOIN experiment e ON e.key = r.experiment");
-    for (i, join) in order.joins.iter().enumerate() {
+    skipped: usize,
+) -> Result<(), DbError> {
+    for (i, join) in order.joins.iter().enumerate().skip(skipped) {
         match join {
             Target::Metric(name) => {
-                let keys = metric_keys(tx, &experiments, name)?;
+                let keys = metric_keys(tx, experiments, name)?;
                 query
                     .push(&format!(
                         " LEFT JOIN latest_metric o{i} ON o{i}.run = r.key AND o{i}.key IN "
@@ -241,38 +260,30 @@ fn run(
             Target::Text(_) | Target::Time(_) | Target::Dataset(_) => {}
         }
     }
-    query.push(" WHERE r.experiment ");
-    match experiments.as_slice() {
-        // One experiment lets the index give the default order.
-        [only] => query.push("= ").bind(*only),
-        several => query.push("IN ").bind_list(several.iter().copied()),
-    };
-    query.push(" AND ");
-    search::view(&mut query, "r.stage", search.view);
-    for comparison in comparisons {
-        condition(tx, &mut query, &experiments, comparison)?;
-    }
-    if let Some(key) = &paging.after {
-        query.push(" AND ").after(&order.columns, key);
-    }
-    query
-        .order_by(&order.columns)
-        .push(" LIMIT ")
-        .bind(paging.limit + 1);
-    let rows = tx.query(query.sql(), query.params())?;
-    let page: Page<Row> = search::page(rows, paging, &order.columns, run_rows::WIDTH, |row| {
-        Ok(row.clone())
-    })?;
-    Ok(Page {
-        items: match &search.columns {
-            Some(columns) => columns::read(tx, &page.items, columns)?,
-            None => run_rows::read(tx, &page.items)?,
-        },
-        next: page.next,
-    })
+    Ok(())
 }
 
-fn condition(
+/// The microseconds `[from, to)` whose milliseconds compare so with a number, and whether it is all others instead.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "casts of doubles saturate, which keeps the comparison right"
+)]
+pub(crate) fn span(operator: Operator, number: f64) -> (i64, i64, bool) {
+    let micros = |millis: f64| (millis as i64).saturating_mul(1_000);
+    let (floor, ceil) = (number.floor(), number.ceil());
+    match operator {
+        Operator::Greater => (micros(floor + 1.0), i64::MAX, false),
+        Operator::GreaterOrEqual => (micros(ceil), i64::MAX, false),
+        Operator::Less => (i64::MIN, micros(ceil), false),
+        Operator::LessOrEqual => (i64::MIN, micros(floor + 1.0), false),
+        _ => {
+            let is_negated = operator == Operator::NotEqual;
+            (micros(ceil), micros(floor + 1.0), is_negated)
+        }
+    }
+}
+
+pub(crate) fn condition(
     tx: &mut Tx<'_>,
     query: &mut Query,
     experiments: &[i64],
@@ -316,18 +327,14 @@ fn condition(
             query.text(column, operator, value);
         }
         Target::Time(column) => {
-            let sign = if operator == Operator::NotEqual {
-                "<>"
+            let (from, to, is_negated) = span(operator, search::number(comparison)?);
+            let (low, word, high) = if is_negated {
+                (" < ", " OR ", " >= ")
             } else {
-                operator.as_str()
+                (" >= ", " AND ", " < ")
             };
-            query
-                .push(column)
-                .push(" / 1000 ")
-                .push(sign)
-                .push(" CAST(")
-                .bind(search::number(comparison)?)
-                .push(" AS DOUBLE PRECISION)");
+            query.push("(").push(column).push(low).bind(from).push(word);
+            query.push(column).push(high).bind(to).push(")");
         }
         Target::Dataset(column) => {
             query.push("EXISTS (SELECT 1 FROM run_dataset i JOIN dataset d ON d.key = i.dataset WHERE i.run = r.key AND ");

@@ -8,6 +8,9 @@ use trimtab_types::{
 
 use crate::{TrackingError, View, sql::NAN};
 
+/// How long a search may take; what needs longer must be narrowed by its caller.
+pub(crate) const BUDGET: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// A page that was asked for.
 #[derive(Debug)]
 pub(crate) struct Paging {

@@ -36,11 +36,70 @@ pub struct Field {
 }
 
 impl fmt::Display for Field {
+    /// As a filter spells it, with quotes where they are needed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.entity {
-            Some(entity) => write!(f, "{entity}.{}", self.key),
-            None => f.write_str(&self.key),
+        if let Some(entity) = &self.entity {
+            part(f, entity, false)?;
+            f.write_str(".")?;
         }
+        part(f, &self.key, self.entity.is_some())
+    }
+}
+
+fn part(f: &mut fmt::Formatter<'_>, text: &str, allow_dots: bool) -> fmt::Result {
+    let is_plain = |c: char| is_bare(c) || (allow_dots && c == '.');
+    // A bare `and` would join.
+    let is_word = !allow_dots && text.eq_ignore_ascii_case("AND");
+    if !text.is_empty() && !is_word && text.chars().all(is_plain) {
+        return f.write_str(text);
+    }
+    // No key has every quote in it: it was read between some.
+    let quote = ['`', '"', '\'']
+        .into_iter()
+        .find(|quote| !text.contains(*quote))
+        .unwrap_or('`');
+    write!(f, "{quote}{text}{quote}")
+}
+
+impl fmt::Display for Comparison {
+    /// As a filter spells it: what is printed reads as the same comparison.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.operator.as_str())?;
+        match &self.value {
+            Literal::Nothing => Ok(()),
+            Literal::Number(number) => write!(f, " {number}"),
+            Literal::Text(text) => {
+                f.write_str(" ")?;
+                quoted(f, text)
+            }
+            Literal::List(items) => {
+                f.write_str(" (")?;
+                for (i, item) in items.iter().enumerate() {
+                    f.write_str(if i > 0 { ", " } else { "" })?;
+                    quoted(f, item)?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let quote = if text.contains('\'') { '"' } else { '\'' };
+    write!(f, "{quote}{text}{quote}")
+}
+
+/// The text of a filter: what [`parse_filter`] reads as these comparisons.
+pub fn print_filter(comparisons: &[Comparison]) -> String {
+    let parts: Vec<String> = comparisons.iter().map(ToString::to_string).collect();
+    parts.join(" AND ")
+}
+
+impl fmt::Display for Ordering {
+    /// As an order clause spells it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.is_ascending { "ASC" } else { "DESC" };
+        write!(f, "{} {word}", self.field)
     }
 }
 
@@ -164,11 +223,13 @@ pub fn parse_filter(text: &str) -> Result<Vec<Comparison>, FilterError> {
     }
     let mut reader = Reader { rest: text };
     let mut comparisons = Vec::new();
-    reader.skip_space();
-    if reader.rest.is_empty() {
-        return Ok(comparisons);
-    }
     loop {
+        // As MLflow reads it: an AND may be missing, or stand where nothing follows.
+        while reader.take_word("AND") {}
+        reader.skip_space();
+        if reader.rest.is_empty() {
+            return Ok(comparisons);
+        }
         let comparison = reader.comparison()?;
         let is_long = match &comparison.value {
             Literal::Text(pattern) => pattern.len() > PATTERN && !comparison.operator.is_numeric(),
@@ -179,13 +240,6 @@ pub fn parse_filter(text: &str) -> Result<Vec<Comparison>, FilterError> {
             return Err(FilterError::TooLong);
         }
         comparisons.push(comparison);
-        reader.skip_space();
-        if reader.rest.is_empty() {
-            return Ok(comparisons);
-        }
-        if !reader.take_word("AND") {
-            return Err(reader.error("expected AND"));
-        }
     }
 }
 
@@ -277,7 +331,13 @@ impl Reader<'_> {
     }
 
     fn part(&mut self, allow_dots: bool) -> Option<String> {
-        if let Some(text) = self.quoted(&['`', '"']) {
+        // A key after a dot may stand in single quotes too, as MLflow reads it.
+        let quotes: &[char] = if allow_dots {
+            &['`', '"', '\'']
+        } else {
+            &['`', '"']
+        };
+        if let Some(text) = self.quoted(quotes) {
             return Some(text);
         }
         let end = self
@@ -444,8 +504,8 @@ mod tests {
             ("  ", ""),
             ("metrics.acc > 0.5", r#"metrics.acc|>|Number("0.5")"#),
             ("metrics.acc>=-1e-3", r#"metrics.acc|>=|Number("-1e-3")"#),
-            ("params.`a b` = 'x'", r#"params.a b|=|Text("x")"#),
-            (r#"tags."a.b c" != "x y""#, r#"tags.a.b c|!=|Text("x y")"#),
+            ("params.`a b` = 'x'", r#"params.`a b`|=|Text("x")"#),
+            (r#"tags."a.b c" != "x y""#, r#"tags.`a.b c`|!=|Text("x y")"#),
             (
                 "tags.mlflow.source.name ilike '%x%'",
                 r#"tags.mlflow.source.name|ILIKE|Text("%x%")"#,
@@ -461,9 +521,13 @@ mod tests {
             ),
             (
                 "`Run name` = 'a' AND metrics.in = 1",
-                r#"Run name|=|Text("a") & metrics.in|=|Number("1")"#,
+                r#"`Run name`|=|Text("a") & metrics.in|=|Number("1")"#,
             ),
             ("name = 'ANDy AND b'", r#"name|=|Text("ANDy AND b")"#),
+            (
+                "and metrics.'a b' > 1 metrics.c < 2 AND",
+                r#"metrics.`a b`|>|Number("1") & metrics.c|<|Number("2")"#,
+            ),
         ] {
             assert_eq!(show(text), expected, "{text}");
         }
@@ -472,8 +536,7 @@ mod tests {
     #[test]
     fn what_is_no_filter_is_refused_by_its_part() {
         for (text, part) in [
-            ("metrics.a > 1 OR metrics.b > 1", "expected AND"),
-            ("metrics.a > 1 AND", "expected a field"),
+            ("metrics.a > 1 OR metrics.b > 1", "expected a comparator"),
             ("metrics.a", "expected a comparator"),
             ("metrics.a > x", "expected a number"),
             ("metrics.a > 'x", "expected a number"),
@@ -481,7 +544,7 @@ mod tests {
             ("run_id IN 'a'", "expected a list"),
             ("run_id IN ()", "expected a list"),
             ("tags.x IS 1", "expected NULL"),
-            ("metrics.a > 1; DROP TABLE x", "expected AND"),
+            ("metrics.a > 1; DROP TABLE x", "expected a field"),
         ] {
             assert!(show(text).contains(part), "{text}: {}", show(text));
         }
@@ -490,15 +553,59 @@ mod tests {
         assert_eq!(parse_filter(&" ".repeat(70_000)), Err(FilterError::TooLong));
     }
 
+    /// Parts that are nearly filters, and what is not at all.
+    fn nearly() -> impl proptest::strategy::Strategy<Value = String> {
+        use proptest::prelude::*;
+        let key = "(metrics|params|tags|attributes)?\\.?([a-zé_:/.-]{0,5}|`[^`]{0,5}`|\"[^\"]{0,5}\"|'[^']{0,5}')";
+        let operator = "( ?(=|!=|<>|<|<=|>|>=) ?| (not )?(like|ILIKE|IN|In) | IS (NOT )?null| )";
+        let value = "(-?[0-9.e+-]{0,6}|'[^']{0,6}'|\"[^\"]{0,6}\"|\\(('[^']{0,3}',? ?){0,3}\\)|)";
+        let comparison = (key, operator, value).prop_map(|(k, o, v)| format!("{k}{o}{v}"));
+        prop_oneof![
+            6 => proptest::collection::vec(comparison, 1..4).prop_map(|parts| parts.join(" AND ")),
+            1 => "\\PC{0,40}",
+            1 => any::<String>(),
+        ]
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_and_printed_reads_the_same(text in nearly()) {
+            if let Ok(comparisons) = parse_filter(&text) {
+                let printed = print_filter(&comparisons);
+                proptest::prop_assert_eq!(parse_filter(&printed), Ok(comparisons), "{}", printed);
+            }
+            if let Ok(order) = parse_order(&text) {
+                let printed = order.to_string();
+                proptest::prop_assert_eq!(parse_order(&printed), Ok(order), "{}", printed);
+            }
+        }
+    }
+
+    #[test]
+    fn deep_and_long_texts_end_at_once() {
+        for text in [
+            "(".repeat(60_000),
+            "metrics.a > ".repeat(5_000),
+            "a`".repeat(30_000),
+        ] {
+            assert!(parse_filter(&text).is_err());
+            assert!(parse_order(&text).is_err());
+        }
+        let most = vec!["metrics.a > 1"; 500].join(" AND ");
+        assert_eq!(parse_filter(&most), Err(FilterError::TooLong));
+        let pattern = format!("params.a LIKE '{}'", "%a".repeat(4_097));
+        assert_eq!(parse_filter(&pattern), Err(FilterError::TooLong));
+    }
+
     #[test]
     fn orders_are_read() {
         for (text, key, is_ascending) in [
             ("metrics.acc DESC", "metrics.acc", false),
-            ("metrics.`a b` asc", "metrics.a b", true),
+            ("metrics.`a b` asc", "metrics.`a b`", true),
             ("start_time", "start_time", true),
             (
                 "attribute.\"start time\"  desc ",
-                "attribute.start time",
+                "attribute.`start time`",
                 false,
             ),
         ] {

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use trimtab_types::{RolloutId, Time, TokenId};
+use trimtab_types::{Time, TokenId};
 
-use crate::{demo::DemoArgs, output::Format, replay::ReplayArgs};
+use crate::{
+    commands::{BackupArgs, GcArgs, RestoreArgs},
+    demo::DemoArgs,
+    output::Format,
+    replay::ReplayArgs,
+};
 
 /// Keeps models on course in production: data, training, gate, rollout, serving, monitoring, and training again.
 #[derive(Debug, Parser)]
@@ -87,6 +92,12 @@ pub(crate) enum Command {
     /// Make, list and revoke access tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Remove for good what was deleted: runs, experiments, logged models, with their files (role admin).
+    Gc(GcArgs),
+    /// Copy everything of a running server into a folder; again, only what is new (role admin).
+    Backup(BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(RestoreArgs),
     /// Show how this process would run.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -223,9 +234,9 @@ pub(crate) struct ReproArgs {
 /// What to do with rollouts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RolloutCommand {
-    /// Show an endpoint's rollouts, or one rollout with its steps and guardrails.
+    /// Show an endpoint's rollouts and plans, or one rollout with its steps and guardrails.
     Show {
-        /// The endpoint, or a rollout's id.
+        /// The endpoint, or the id of a rollout or of a plan.
         #[arg(value_name = "ENDPOINT|ID")]
         what: String,
     },
@@ -242,8 +253,9 @@ pub(crate) enum RolloutCommand {
     },
     /// Stop a rollout: all traffic goes back to the champion (role operator; recorded).
     Abort {
-        /// The rollout.
-        id: RolloutId,
+        /// The endpoint, whose open rollout is stopped, or a rollout's id.
+        #[arg(value_name = "ENDPOINT|ID")]
+        what: String,
         /// Why, for the record.
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
@@ -279,9 +291,9 @@ pub(crate) struct ModelsServeArgs {
 pub(crate) enum TokenCommand {
     /// Make a token; it is shown this once.
     Create {
-        /// The principal's name, written beside every change.
-        #[arg(long, value_name = "NAME", default_value = "admin")]
-        name: String,
+        /// The principal's name, written beside every change [default: the role].
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
         /// What it may do.
         #[arg(long, value_name = "ROLE", value_enum)]
         role: RoleArg,
@@ -301,6 +313,9 @@ pub(crate) enum TokenCommand {
     Revoke {
         /// Its id: the part between `tt_` and the second `_`.
         id: TokenId,
+        /// Also the last one with the role admin: nobody can make tokens then, except offline.
+        #[arg(long)]
+        force: bool,
     },
 }
 

@@ -24,7 +24,14 @@ impl Client {
     /// A client of the server that `--server`, `TRIMTAB_SERVER` or `server:` of trimtab.yaml names.
     pub(crate) fn new(server: Option<&str>, workspace: Option<&str>) -> anyhow::Result<Self> {
         let url = resolve(server);
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        // No proxy leads to this machine; one that the environment names for the world would be asked all the same.
+        let builder = if is_loopback(&url) {
+            builder.no_proxy()
+        } else {
+            builder
+        };
+        let http = builder
             .tcp_nodelay(true)
             .connect_timeout(std::time::Duration::from_secs(10))
             .user_agent(concat!("trimtab/", env!("CARGO_PKG_VERSION")))
@@ -77,6 +84,11 @@ impl Client {
             .bytes()
             .await
             .with_context(|| format!("the answer of {} broke off", self.url))
+    }
+
+    /// The answer of a GET below `/api/v1`, its body still to be read.
+    pub(crate) async fn response(&self, path: &str) -> anyhow::Result<Response> {
+        self.send(self.request(Method::GET, path)).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -166,6 +178,18 @@ fn resolve(server: Option<&str>) -> String {
         .and_then(|text| Desired::parse("trimtab.yaml", &text).ok())
         .and_then(|desired| desired.server)
         .unwrap_or_else(|| DEFAULT.to_owned())
+}
+
+fn is_loopback(url: &str) -> bool {
+    let Ok(url) = url::Url::parse(url) else {
+        return false;
+    };
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
 }
 
 fn token() -> Option<String> {

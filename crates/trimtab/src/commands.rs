@@ -1,13 +1,16 @@
 //! The commands, one file each.
 
 mod apply;
+mod backup;
 mod config;
 mod data;
 mod doctor;
+mod gc;
 mod lineage;
 mod models;
 mod play;
 mod repro;
+mod restore;
 mod rollout;
 mod server;
 mod token;
@@ -25,6 +28,10 @@ use crate::{
     output::{self, Output},
 };
 
+pub(crate) use backup::BackupArgs;
+pub(crate) use gc::GcArgs;
+pub(crate) use restore::RestoreArgs;
+
 /// What a command works with.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -39,6 +46,11 @@ impl Context {
             self.global.server.as_deref(),
             self.global.workspace.as_deref(),
         )
+    }
+
+    /// A client of the server at an address.
+    pub(crate) fn client_of(&self, url: &str) -> anyhow::Result<Client> {
+        Client::new(Some(url), self.global.workspace.as_deref())
     }
 
     /// The settings of this process.
@@ -65,6 +77,9 @@ pub(crate) fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Repro(args) => repro::run(&context, args),
         Command::Rollout(command) => done(on_one_core(rollout::run(&context, command))),
         Command::Token(command) => done(on_one_core(token::run(&context, command))),
+        Command::Gc(args) => done(on_one_core(gc::run(&context, args))),
+        Command::Backup(args) => done(on_one_core(backup::run(&context, args))),
+        Command::Restore(args) => done(restore::run(&context, args)),
         Command::Config(command) => done(config::run(&context, &command)),
         Command::Doctor => on_one_core(doctor::run(&context)),
         Command::Completions { shell } => {

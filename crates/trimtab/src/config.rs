@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use trimtab_types::Duration;
 
 use crate::told::{Exit, Told};
 
@@ -22,7 +23,9 @@ struct File {
     insecure_no_auth: Option<bool>,
     allowed_hosts: Option<Vec<String>>,
     allowed_origins: Option<Vec<String>>,
+    webhooks_allow_private: Option<bool>,
     log_format: Option<String>,
+    keep_deleted: Option<Duration>,
 }
 
 const KEYS: &[&str] = &[
@@ -34,7 +37,9 @@ const KEYS: &[&str] = &[
     "insecure_no_auth",
     "allowed_hosts",
     "allowed_origins",
+    "webhooks_allow_private",
     "log_format",
+    "keep_deleted",
 ];
 
 /// Where a value came from.
@@ -91,7 +96,9 @@ pub(crate) struct Config {
     pub(crate) insecure_no_auth: Setting<bool>,
     pub(crate) allowed_hosts: Setting<Vec<String>>,
     pub(crate) allowed_origins: Setting<Vec<String>>,
+    pub(crate) webhooks_allow_private: Setting<bool>,
     pub(crate) log_format: Setting<String>,
+    pub(crate) keep_deleted: Setting<Option<Duration>>,
 }
 
 /// Where the server listens when nobody says otherwise: 127.0.0.1 and ::1.
@@ -144,12 +151,19 @@ impl Config {
                 file.allowed_origins,
                 &[],
             ),
+            webhooks_allow_private: layers.pick(
+                ("", None),
+                "TRIMTAB_WEBHOOKS_ALLOW_PRIVATE",
+                file.webhooks_allow_private,
+                false,
+            )?,
             log_format: layers.pick(
                 ("", None),
                 "TRIMTAB_LOG_FORMAT",
                 file.log_format,
                 "text".to_owned(),
             )?,
+            keep_deleted: layers.maybe(("", None), "TRIMTAB_KEEP_DELETED", file.keep_deleted)?,
             file: path,
         })
     }
@@ -174,7 +188,9 @@ impl Config {
             row("insecure_no_auth", &self.insecure_no_auth),
             row("allowed_hosts", &self.allowed_hosts),
             row("allowed_origins", &self.allowed_origins),
+            row("webhooks_allow_private", &self.webhooks_allow_private),
             row("log_format", &self.log_format),
+            row("keep_deleted", &self.keep_deleted),
         ]
     }
 }
@@ -363,14 +379,36 @@ pub(crate) fn resolve_database(text: &str) -> anyhow::Result<String> {
     Ok(text.to_owned())
 }
 
+/// A URL whose passwords are stars: the one before the host, and those among the parameters, where drivers take them,
+/// too. Read as text, since what is not quite a URL (two hosts with their ports) may hold a password all the same.
 fn without_password(text: &str) -> String {
-    match url::Url::parse(text) {
-        Ok(mut url) if url.password().is_some() => {
-            let _ = url.set_password(Some("***"));
-            url.to_string()
+    const SECRET: [&str; 2] = ["password", "sslpassword"];
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let (place, query) = match rest.split_once('?') {
+        Some((place, query)) => (place, Some(query)),
+        None => (rest, None),
+    };
+    let place = match place
+        .rsplit_once('@')
+        .map(|(user, host)| (user.split_once(':'), host))
+    {
+        Some((Some((name, _)), host)) => format!("{name}:***@{host}"),
+        Some((None, _)) | None => place.to_owned(),
+    };
+    let masked = |parameter: &str| {
+        let key = parameter.split('=').next().unwrap_or_default();
+        let plain = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+        if SECRET.contains(&plain.to_ascii_lowercase().as_str()) {
+            format!("{key}=***")
+        } else {
+            parameter.to_owned()
         }
-        Ok(_) | Err(_) => text.to_owned(),
-    }
+    };
+    let query = query.map(|query| query.split('&').map(masked).collect::<Vec<_>>().join("&"));
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    format!("{scheme}://{place}{query}")
 }
 
 #[cfg(test)]
@@ -391,7 +429,7 @@ mod tests {
         insta::assert_snapshot!(told("colour = 3\n"), @r#"
         error: trimtab.toml line 1: there is no key `colour`
 
-        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, log_format
+        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, webhooks_allow_private, log_format, keep_deleted
         "#);
         insta::assert_snapshot!(told("listen = 5000\n"), @"error: trimtab.toml line 1: invalid type: integer `5000`, expected a sequence");
         insta::assert_snapshot!(told("listen = [\n"), @"error: trimtab.toml line 1: unclosed array, expected `]`");
@@ -425,6 +463,26 @@ mod tests {
         assert!(resolve_database("postgresql://me:secret@host/db").is_err());
         assert!(resolve_database("mysql://host/db").is_err());
         assert!(resolve_database("env:TRIMTAB_NO_SUCH_VARIABLE").is_err());
-        assert!(!without_password("postgresql://me:secret@host/db").contains("secret"));
+        for text in [
+            "postgresql://me:secret@host/db",
+            "postgresql://me:se:c@ret@host/db",
+            "postgresql://h/db?user=me&password=secret",
+            "postgresql://h/db?PassWord=secret&user=me",
+            "postgresql://h/db?pass%77ord=secret",
+            "postgresql://a:1,b:2/db?password=secret",
+            "postgresql:///db?host=/run&sslpassword=secret",
+        ] {
+            let shown = without_password(text);
+            assert!(!shown.contains("ret") && shown.contains("***"), "{shown}");
+            let refused = resolve_database(text).unwrap_err().to_string();
+            assert!(refused.contains("a password does not belong"), "{refused}");
+        }
+        for text in [
+            "postgresql://me@a:1,b:2/db?application_name=password",
+            "postgresql://a:5432/db?user=me",
+        ] {
+            assert_eq!(without_password(text), text);
+            assert!(resolve_database(text).is_ok());
+        }
     }
 }

@@ -6,11 +6,13 @@ mod commands;
 mod config;
 mod demo;
 mod folder;
+mod keeper;
 mod output;
 mod project;
 mod replay;
 mod serve;
 mod told;
+mod vault;
 
 use std::process::ExitCode;
 

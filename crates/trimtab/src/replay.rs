@@ -10,7 +10,12 @@ mod outcome;
 mod report;
 mod traffic;
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    time::Instant,
+};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -28,6 +33,7 @@ use self::{
 use crate::{
     project::Project,
     serve::{self, Running, ServerConfig},
+    told::{Exit, Told},
 };
 
 /// Arguments of `trimtab replay`.
@@ -80,12 +86,14 @@ pub(crate) struct ReplayArgs {
     pub(crate) exit: bool,
 }
 
-/// Plays a history; answers the report and the server, which is still up.
+/// Plays a history; answers the report and the server, which is still up. When `stop` resolves before the end, the
+/// server is shut down in order, and that is an error.
 pub(crate) async fn play(
     args: &ReplayArgs,
     server: ServerConfig,
     operators: Vec<Operator>,
     progress: impl Fn(&str, f64),
+    mut stop: Pin<&mut impl Future<Output = anyhow::Result<()>>>,
 ) -> anyhow::Result<(Report, Running)> {
     let started = Instant::now();
     let columns = HistoryColumns {
@@ -105,7 +113,10 @@ pub(crate) async fn play(
         .train_until
         .unwrap_or_else(|| first + Duration::from_micros(last.since(first).as_micros() / 12));
     if train_until <= first || train_until > last {
-        bail!("--train-until {train_until} does not lie within the history ({first} to {last})");
+        bail!(
+            "--train-until {train_until} does not lie within the history ({first} to {last}) (hint: choose a time \
+             after the first row and before the last, or leave --train-until out)"
+        );
     }
     let project = Project::read(&args.project)?;
     let data_dir = match &args.data_dir {
@@ -114,32 +125,25 @@ pub(crate) async fn play(
     };
     progress("starting the server", 0.0);
     let running = serve::start(ServerConfig {
-        data_dir,
+        data_dir: data_dir.clone(),
         listen: vec![args.listen.clone()],
         replay_from: Some(first),
         ..server
     })
     .await?;
-    let outcome = run(
-        args,
-        &project,
-        &history,
-        train_until,
-        operators,
-        &running,
-        &progress,
-    )
-    .await;
-    let seen = match outcome {
-        Ok(seen) => seen,
-        Err(error) => {
-            running.shutdown().await;
-            return Err(error);
-        }
-    };
-    let report = outcome::summarise(
-        &running,
-        outcome::Played {
+    let played = async {
+        check_unused(&running, first, &data_dir)?;
+        let seen = run(
+            args,
+            &project,
+            &history,
+            train_until,
+            operators,
+            &running,
+            &progress,
+        )
+        .await?;
+        let played = outcome::Played {
             history: args
                 .data
                 .file_name()
@@ -154,11 +158,40 @@ pub(crate) async fn play(
             faults: args.faults.iter().map(Fault::describe).collect(),
             seen: seen.by_period,
             seed: args.seed,
-        },
-        started,
-    )
-    .await?;
-    Ok((report, running))
+        };
+        outcome::summarise(&running, &history, played, started).await
+    };
+    let outcome = tokio::select! {
+        outcome = played => outcome,
+        stopped = stop.as_mut() => Err(match stopped {
+            Ok(()) => Told::new(
+                Exit::Interrupted,
+                format!("interrupted; what was played so far stays in {}", data_dir.display()),
+            )
+            .into(),
+            Err(error) => error,
+        }),
+    };
+    match outcome {
+        Ok(report) => Ok((report, running)),
+        Err(error) => {
+            running.shutdown().await;
+            Err(error)
+        }
+    }
+}
+
+/// A data folder in which something was played already goes on where that ended, and a replay begins at its beginning.
+fn check_unused(running: &Running, first: Time, data_dir: &Path) -> anyhow::Result<()> {
+    let now = running.services.clock.now();
+    if now > first {
+        bail!(
+            "the data folder {} was used before: its clock stands at {now}, and the history begins at {first} \
+             (hint: name a new folder with --data-dir, or leave it out)",
+            data_dir.display()
+        );
+    }
+    Ok(())
 }
 
 struct Ran {

@@ -13,14 +13,14 @@ use trimtab_blob::BlobStore;
 use trimtab_data::Data;
 use trimtab_db::{Db, Migration};
 use trimtab_edge::{HostPolicy, Listener, Server, Shell};
-use trimtab_edge_api::{Api, ProcessInfo, Services};
+use trimtab_edge_api::{Api, Backups, ProcessInfo, Services};
 use trimtab_events::EventLog;
 use trimtab_exec::LocalExecutor;
 use trimtab_infer::OnnxEngines;
 use trimtab_loop::{Loop, LoopServices, TrainingEnv};
 use trimtab_monitor::Monitors;
 use trimtab_pipeline::{PipelineDirs, Pipelines};
-use trimtab_registry::Registry;
+use trimtab_registry::{Registry, WebhookPolicy, Webhooks};
 use trimtab_serving::Serving;
 use trimtab_telemetry::{Metrics, Tasks};
 use trimtab_tracking::Tracking;
@@ -30,6 +30,7 @@ use trimtab_wiring::{ChampionReferences, DatasetChecks, RegistryModels};
 use crate::{
     config::{self, Config},
     folder::{ClockKind, DataFolder},
+    keeper,
     told::{Exit, Told, told},
 };
 
@@ -75,6 +76,10 @@ pub(crate) struct ServerConfig {
     pub(crate) allowed_hosts: Vec<String>,
     /// Origins whose pages may post.
     pub(crate) allowed_origins: Vec<String>,
+    /// Webhooks may call addresses of private networks.
+    pub(crate) webhooks_allow_private: bool,
+    /// How long what was deleted is kept; without it, for ever.
+    pub(crate) keep_deleted: Option<trimtab_types::Duration>,
 }
 
 impl ServerConfig {
@@ -95,6 +100,8 @@ impl ServerConfig {
             insecure_no_auth: config.insecure_no_auth.value,
             allowed_hosts: config.allowed_hosts.value.clone(),
             allowed_origins: config.allowed_origins.value.clone(),
+            webhooks_allow_private: config.webhooks_allow_private.value,
+            keep_deleted: config.keep_deleted.value,
         })
     }
 }
@@ -163,6 +170,10 @@ pub(crate) async fn start(config: ServerConfig) -> anyhow::Result<Running> {
     let server = Server::start(listeners, router, &tasks);
     if !is_replay {
         tasks.spawn("loop", services.controller.clone().run(tasks.clone()));
+        tasks.spawn(
+            "keeper",
+            keeper::run(services.clone(), config.keep_deleted, tasks.clone()),
+        );
     }
     Ok(Running {
         url,
@@ -313,6 +324,15 @@ async fn build(
         monitors: monitors.clone(),
     };
     let controller = Loop::new(db.clone(), clock.clone(), of_loop, folder.inside("inputs")?);
+    let backups = Backups::open(folder.path.clone(), clock.clone());
+    let policy = WebhookPolicy {
+        allow_private: config.webhooks_allow_private,
+    };
+    let webhooks = Webhooks::new(db.clone(), clock.clone(), policy);
+    // A replay moves aliases that nobody moved: whoever is called would believe it.
+    if config.replay_from.is_none() {
+        tasks.spawn("webhooks", webhooks.clone().run(tasks.clone()));
+    }
     Ok(Services {
         db,
         clock,
@@ -322,11 +342,13 @@ async fn build(
         events,
         tracking,
         registry,
+        webhooks,
         data,
         pipelines,
         serving,
         monitors,
         controller,
+        backups,
     })
 }
 
@@ -366,6 +388,9 @@ fn edges(shell: Shell, services: &Services, process: ProcessInfo) -> Shell {
         .mount(trimtab_edge_mlflow::routes(
             services.tracking.clone(),
             services.registry.clone(),
+        ))
+        .mount(trimtab_edge_mlflow::webhook_routes(
+            services.webhooks.clone(),
         ))
         .mount(trimtab_edge_oip::routes(services.serving.clone()))
         .mount(trimtab_edge_api::routes(Api::new(

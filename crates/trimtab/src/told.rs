@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Unreachable = 3,
     /// The server, or the input, says no.
     Refused = 4,
+    /// Somebody ended it; as shells say it of Ctrl-C.
+    Interrupted = 130,
 }
 
 /// An error with what to do about it.
@@ -34,6 +36,11 @@ impl Told {
             hint: None,
             exit,
         }
+    }
+
+    /// How the process ends with it.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
     }
 
     /// The same with what to do about it.

@@ -68,6 +68,65 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return JSON.parse(await getText(path, signal)) as T;
 }
 
+/** A POST that only asks: searches and samples have bodies. */
+export async function ask<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, { method: "POST", headers: { ...headers("application/json"), "content-type": "application/json" }, body: JSON.stringify(body), signal: signal ?? null, cache: "no-store" });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, "unreachable", "the server does not answer", "is `trimtab server` still running?");
+  }
+  if (!response.ok) throw await failure(response);
+  return (await response.json()) as T;
+}
+
+/** What `catch` caught, as the error that a page can show. */
+export function told(cause: unknown): ApiError {
+  return cause instanceof ApiError ? cause : new ApiError(0, "unreadable", "the answer could not be read");
+}
+
+export interface Part {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of the whole file, where the server said it. */
+  total: number | null;
+  /** Whether the file goes on after these bytes. */
+  isCut: boolean;
+}
+
+/** Some bytes of a file, from `start` on. A server without ranges sends the whole: reading ends where enough has come. */
+export async function getPart(path: string, start: number, length: number, signal?: AbortSignal): Promise<Part> {
+  const response = await fetch(path, { headers: { ...headers("*/*"), range: `bytes=${start}-${start + length - 1}` }, signal: signal ?? null, cache: "no-store" });
+  if (response.status === 416) return { bytes: new Uint8Array(), total: start, isCut: false };
+  if (!response.ok) throw await failure(response);
+  const isPart = response.status === 206;
+  const said = isPart ? /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] : response.headers.get("content-length");
+  const total = said === undefined || said === null ? null : Number(said);
+  const skip = isPart ? 0 : start;
+  const chunks: Uint8Array[] = [];
+  let have = 0;
+  let ended = false;
+  const reader = response.body?.getReader();
+  while (reader && have < skip + length + 1) {
+    const { done, value } = await reader.read();
+    if (done) {
+      ended = true;
+      break;
+    }
+    chunks.push(value);
+    have += value.length;
+  }
+  if (!ended) await reader?.cancel();
+  const all = new Uint8Array(have);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  const bytes = all.slice(skip, skip + length);
+  return { bytes, total, isCut: total === null ? have > skip + length : start + bytes.length < total };
+}
+
 /** `/api/v1/…` with its parts encoded and empty query values left out. */
 export function api(parts: (string | number)[], query: Record<string, string | number | null | undefined> = {}): string {
   const search = new URLSearchParams();

@@ -22,6 +22,9 @@ export class Live<T> {
   #abort: AbortController | undefined;
   #path: string | null = null;
 
+  /** `ofRun`: also ask again when this run changes. */
+  constructor(private readonly ofRun: (() => string | null) | null = null) {}
+
   follow(path: string | null): () => void {
     this.#path = path;
     this.#failures = 0;
@@ -34,12 +37,16 @@ export class Live<T> {
     this.loading = true;
     void this.#ask();
     const unsubscribe = stream.subscribe(() => this.#soon());
+    const leaveRuns = stream.subscribeRuns((change) => {
+      if (this.ofRun && change.runs.includes(this.ofRun() ?? "")) this.#soon();
+    });
     const seen = (): void => {
       if (!document.hidden) this.#soon();
     };
     document.addEventListener("visibilitychange", seen);
     return () => {
       unsubscribe();
+      leaveRuns();
       document.removeEventListener("visibilitychange", seen);
       clearTimeout(this.#timer);
       this.#timer = undefined;
@@ -92,8 +99,8 @@ export class Live<T> {
 }
 
 /** Follows `path` while the component that calls this is mounted. */
-export function live<T>(path: () => string | null): Live<T> {
-  const resource = new Live<T>();
+export function live<T>(path: () => string | null, ofRun: (() => string | null) | null = null): Live<T> {
+  const resource = new Live<T>(ofRun);
   $effect(() => resource.follow(path()));
   return resource;
 }

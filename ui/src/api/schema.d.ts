@@ -593,7 +593,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke a token. */
+        /** Revoke a token; the last administrator's only with `force`. */
         delete: operations["revokeToken"];
         options?: never;
         head?: never;
@@ -926,7 +926,7 @@ export interface components {
             evidence: Record<string, unknown>;
             /**
              * @description `alert`, `quarantine`, `plan_started`, `trained`, `gate_passed`, `gate_refused`, `rollout_step`,
-             *     `promoted`, `rolled_back`, `recommended` or `plan_failed`.
+             *     `promoted`, `rolled_back`, `recommended`, `plan_failed` or `alias_waits`.
              */
             kind: string;
             object?: components["schemas"]["ObjectRef"] | null;
@@ -942,6 +942,11 @@ export interface components {
         Endpoint: {
             /** @description The alias that the controller moves at promotion. */
             alias: string;
+            /**
+             * Format: int64
+             * @description The version at which that alias is; another than the champion's was refused, or waits its turn.
+             */
+            alias_version?: number | null;
             /** @description How much the loop may do by itself: `observe`, `recommend` or `act`. */
             autonomy: string;
             /** @description `server` or `caller`. */
@@ -969,6 +974,7 @@ export interface components {
             score?: string | null;
             /** @description Who answers. */
             traffic: components["schemas"]["Traffic"];
+            waiting?: components["schemas"]["Problem"] | null;
         };
         /** @description Every refusal. */
         ErrorBody: {
@@ -1643,12 +1649,19 @@ export interface components {
             steps: components["schemas"]["PlanStep"][];
             /** @description The trigger that started it; empty when a person sent a version by hand. */
             trigger: string;
+            /**
+             * Format: int64
+             * @description The model version that it is about, as soon as that is known.
+             */
+            version?: number | null;
         };
         /** @description One step of a plan. */
         PlanStep: {
             ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why it failed. */
             error?: string | null;
+            /** @description What to do about it. */
+            hint?: string | null;
             /** @description `freeze`, `dataset`, `train`, `register`, `gate`, `rollout` or `verdict`. */
             name: string;
             /** @description What it found or made. */
@@ -2832,6 +2845,8 @@ export interface operations {
     listPlans: {
         parameters: {
             query?: {
+                /** @description Only the newest of this endpoint, in one page. */
+                endpoint?: string;
                 /** @description Most items in the answer. */
                 limit?: number;
                 /** @description `next` of the page before. */
@@ -3287,7 +3302,10 @@ export interface operations {
     };
     revokeToken: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also where nobody could administer tokens afterwards. */
+                force?: boolean;
+            };
             header?: never;
             path: {
                 id: string;

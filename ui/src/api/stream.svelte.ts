@@ -5,16 +5,30 @@ import { backoff, sseEvents } from "./backoff";
 import { headers } from "./client";
 
 const FIRST_WAIT_MS = 2_000;
+/** Runs change many times a second while they train: only pages that show runs hear of it. */
+const RUNS_CHANGED = "tracking.runs-changed";
+
+/** Runs that were made or written to. */
+export interface RunChange {
+  experiment: string;
+  runs: string[];
+}
 
 class Stream {
   /** `live`: events arrive; `polling`: no stream, pages ask now and then. */
   state = $state<"live" | "polling">("polling");
   #listeners = new Set<() => void>();
+  #runListeners = new Set<(change: RunChange) => void>();
   #running = false;
 
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  subscribeRuns(listener: (change: RunChange) => void): () => void {
+    this.#runListeners.add(listener);
+    return () => this.#runListeners.delete(listener);
   }
 
   start(): void {
@@ -55,8 +69,14 @@ class Stream {
       if (done) return;
       const { events, rest } = sseEvents(buffer + value);
       buffer = rest.slice(-65_536);
-      if (events.length > 0) for (const listener of this.#listeners) listener();
+      if (events.some((event) => event.event !== RUNS_CHANGED)) for (const listener of this.#listeners) listener();
+      for (const event of events) if (event.event === RUNS_CHANGED) this.#runsChanged(event.data);
     }
+  }
+
+  #runsChanged(data: string): void {
+    const { payload } = JSON.parse(data) as { payload: RunChange };
+    for (const listener of this.#runListeners) listener(payload);
   }
 }
 

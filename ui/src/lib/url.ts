@@ -17,6 +17,8 @@ export type Route =
   | { page: "decisions" }
   | { page: "runs" }
   | { page: "run"; id: string }
+  | { page: "compare" }
+  | { page: "experiments" }
   | { page: "plans" }
   | { page: "plan"; id: string }
   | { page: "datasets" }
@@ -27,7 +29,7 @@ export type Route =
   | { page: "lineage"; kind: string; id: string }
   | { page: "unknown"; path: string };
 
-const LISTS = ["endpoints", "rollouts", "monitors", "alerts", "decisions", "runs", "plans", "datasets", "models"] as const;
+const LISTS = ["endpoints", "rollouts", "monitors", "alerts", "decisions", "runs", "compare", "experiments", "plans", "datasets", "models"] as const;
 
 function decode(part: string): string {
   try {
@@ -80,6 +82,8 @@ export const to = {
     return `/monitors/${e(name)}${text ? `?${text}` : ""}`;
   },
   run: (id: string): string => `/runs/${e(id)}`,
+  runsOf: (experiment: string): string => `/runs?experiment=${e(experiment)}`,
+  compare: (runs: string[]): string => `/compare?runs=${runs.map(e).join(",")}`,
   plan: (id: string): string => `/plans/${e(id)}`,
   dataset: (id: string): string => `/datasets/${e(id)}`,
   model: (name: string): string => `/models/${e(name)}`,
@@ -113,7 +117,11 @@ export function fromMlflowHash(hash: string): string | null {
   const parts = path.split("/").filter((p) => p !== "").map(decode);
   if (parts[0] === "experiments" && parts[2] === "runs" && parts[3]) return to.run(parts[3]);
   if (parts[0] === "experiments" && parts[1]) return `/runs?experiment=${e(parts[1])}`;
-  if (parts[0] === "experiments") return "/runs";
+  if (parts[0] === "experiments") return "/experiments";
+  if (parts[0] === "compare-runs") {
+    const runs = new URLSearchParams(query).get("runs")?.match(/[0-9a-f]{32}/g);
+    return to.compare(runs ?? []);
+  }
   if (parts[0] === "runs" && parts[1]) return to.run(parts[1]);
   if (parts[0] === "models" && parts[1] && parts[2] === "versions" && parts[3]) return to.version(parts[1], parts[3]);
   if (parts[0] === "models" && parts[1]) return to.model(parts[1]);

@@ -4,10 +4,11 @@ import { createServer } from "node:http";
 import { existsSync, readFileSync } from "node:fs";
 import { extname } from "node:path";
 import * as data from "./data.mjs";
+import * as runs from "./runs.mjs";
 
 const dist = new URL("../../dist/", import.meta.url);
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
-const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const list = (items, query) => {
   const limit = Number(query.get("limit") ?? 50);
   const start = Number(query.get("page") ?? 0);
@@ -44,8 +45,12 @@ function answer(path, query, state) {
       const at = data.datasets.find((d) => d.id === name);
       return name ? at && data.dataset(at.number, true) : list(data.datasets.filter(by("name")), query);
     }
-    case "models": return name ? (name === data.model.name ? data.model : null) : list([data.model], query);
+    case "models": if (sub === "alias-history") return runs.moves;
+      return name ? (name === data.model.name ? data.model : null) : list([data.model], query);
+    case "experiments": return list(runs.experiments, query);
     case "runs": {
+      if (name === "keys") return runs.keys((query.get("experiments") ?? "").split(",").filter(Boolean));
+      if (name === runs.wide.id) return runs.wide;
       if (!name) return list(data.runs.filter((r) => !query.get("experiment") || r.experiment_id === query.get("experiment")), query);
       return sub === "metrics" ? data.history(key, (state.tick += 1)) : data.runs.find((r) => r.id === name);
     }
@@ -69,7 +74,32 @@ export async function start({ port = 0, empty = false } = {}) {
     }
     if (url.pathname === "/api/2.0/mlflow/artifacts/list") {
       response.writeHead(200, { "content-type": "application/json" });
+      if (url.searchParams.get("path") === "logs") return void response.end(JSON.stringify({ files: [{ path: "logs/console.log", is_dir: false, file_size: runs.files["logs/console.log"].length }] }));
       response.end(JSON.stringify({ files: [["model/MLmodel", 934], ["model/model.onnx", 487_231], ["model/requirements.txt", 88]].map(([path, file_size]) => ({ path, is_dir: false, file_size })) }));
+      return;
+    }
+    if (url.pathname === "/get-artifact") {
+      const file = runs.files[url.searchParams.get("path")];
+      const [, from, to] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? "") ?? [];
+      if (!file) return void response.writeHead(404).end();
+      if (from === undefined) return void response.writeHead(200).end(file);
+      if (Number(from) >= file.length) return void response.writeHead(416).end();
+      response.writeHead(206, { "content-range": `bytes ${from}-${Math.min(Number(to), file.length - 1)}/${file.length}` });
+      return void response.end(file.subarray(Number(from), Number(to) + 1));
+    }
+    if (request.method === "POST" && url.pathname.startsWith("/api/v1/")) {
+      let text = "";
+      request.on("data", (chunk) => (text += chunk));
+      request.on("end", () => {
+        let [status, body] = [200, null];
+        try {
+          body = url.pathname === "/api/v1/series" ? runs.series(JSON.parse(text)) : runs.search(JSON.parse(text));
+        } catch (refusal) {
+          [status, body] = [400, refusal];
+        }
+        response.writeHead(status, { "content-type": "application/json" });
+        response.end(JSON.stringify(body));
+      });
       return;
     }
     if (url.pathname.startsWith("/api/v1/")) {
@@ -85,7 +115,7 @@ export async function start({ port = 0, empty = false } = {}) {
     response.end(readFileSync(file));
   });
   await new Promise((done) => server.listen(port, "127.0.0.1", done));
-  const tick = setInterval(() => streams.forEach((s) => s.write("event: changed\ndata: {}\n\n")), 2_000);
+  const tick = setInterval(() => streams.forEach((s) => s.write(`event: changed\ndata: {}\n\nevent: tracking.runs-changed\ndata: ${JSON.stringify({ payload: runs.work() })}\n\n`)), 2_000);
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     close: () => {

@@ -34,6 +34,10 @@ async fn everyone_is_local_until_the_first_token_and_nobody_after_the_last() {
     for access in each(AccessMode::Tokens).await {
         let local = access.authenticate(&Credentials::default()).await.unwrap();
         assert_eq!(local, Scope::local());
+        let (admin, _) = access
+            .create_token(&local, new("root", Role::Admin))
+            .await
+            .unwrap();
         let (token, text) = access
             .create_token(&local, new("ci", Role::Editor))
             .await
@@ -49,7 +53,8 @@ async fn everyone_is_local_until_the_first_token_and_nobody_after_the_last() {
         assert_eq!(scope.principal.name.as_ref(), "ci");
         assert_eq!(scope.principal.role, Role::Editor);
         // Revoked: refused at once although it was remembered, and the server stays closed.
-        access.revoke_token(&local, token.id).await.unwrap();
+        access.revoke_token(&local, token.id, false).await.unwrap();
+        access.revoke_token(&local, admin.id, true).await.unwrap();
         for credentials in [with_token(&text.reveal()), Credentials::default()] {
             assert!(access.authenticate(&credentials).await.is_err());
         }
@@ -61,13 +66,49 @@ async fn everyone_is_local_until_the_first_token_and_nobody_after_the_last() {
             access.create_token(&local, new("ci", Role::Viewer)).await,
             Err(AccessError::TokenExists(_))
         ));
-        assert_eq!(access.tokens(&local).await.unwrap().len(), 2);
+        assert_eq!(access.tokens(&local).await.unwrap().len(), 3);
         assert!(
             access
                 .authenticate(&with_token(&again.1.reveal()))
                 .await
                 .is_ok()
         );
+    }
+}
+
+#[tokio::test]
+async fn nobody_locks_everybody_out_unasked() {
+    for access in each(AccessMode::Tokens).await {
+        let local = Scope::local();
+        for role in [Role::Viewer, Role::Editor, Role::Operator] {
+            let refused = access
+                .create_token(&local, new("first", role))
+                .await
+                .unwrap_err();
+            assert!(
+                matches!(refused, AccessError::FirstToken(given) if given == role),
+                "{refused}"
+            );
+        }
+        assert!(access.authenticate(&Credentials::default()).await.is_ok());
+        let make = async |name: &str, expires_at| {
+            let new = NewToken {
+                expires_at,
+                ..new(name, Role::Admin)
+            };
+            access.create_token(&local, new).await.unwrap().0
+        };
+        let first = make("first", None).await;
+        // One that has expired administers nothing.
+        make("old", Some(Time::from_micros(1))).await;
+        let refused = access.revoke_token(&local, first.id, false).await;
+        assert!(matches!(refused, Err(AccessError::LastAdmin(name)) if name == "first"));
+        let second = make("second", None).await;
+        for _ in 0..2 {
+            access.revoke_token(&local, first.id, false).await.unwrap();
+        }
+        assert!(access.revoke_token(&local, second.id, false).await.is_err());
+        access.revoke_token(&local, second.id, true).await.unwrap();
     }
 }
 
@@ -112,7 +153,7 @@ async fn a_token_opens_its_own_workspace_alone() {
             Err(AccessError::NoWorkspace(_))
         ));
         let (_, text) = access
-            .create_token(&team, new("t", Role::Viewer))
+            .create_token(&team, new("t", Role::Admin))
             .await
             .unwrap();
         let mut credentials = with_token(&text.reveal());

@@ -5,7 +5,7 @@ use trimtab_loop::{Autonomy, RolloutPolicy};
 use trimtab_serving::{self as serving, EventTimeSource, RevisionState};
 use trimtab_types::Time;
 
-use crate::wire::{Endpoint, EventBounds, Revision, Share, Traffic};
+use crate::wire::{Endpoint, EventBounds, Problem, Revision, Share, Traffic};
 
 pub(crate) type Bounds = Option<(Time, Time, u64)>;
 
@@ -14,6 +14,8 @@ pub(crate) fn endpoint(
     revisions: Vec<serving::Revision>,
     policy: &RolloutPolicy,
     bounds: Bounds,
+    alias_version: Option<i64>,
+    waiting: Option<serving::Waiting>,
 ) -> Endpoint {
     let spec = endpoint.spec;
     Endpoint {
@@ -21,6 +23,7 @@ pub(crate) fn endpoint(
         project: spec.project,
         model: spec.model,
         alias: spec.alias,
+        alias_version,
         row_key: spec.row_key,
         event_time: match spec.event_time {
             EventTimeSource::Server => "server",
@@ -33,6 +36,10 @@ pub(crate) fn endpoint(
         autonomy: autonomy(policy.autonomy).to_owned(),
         revisions: revisions.into_iter().map(revision).collect(),
         traffic: traffic(&endpoint.traffic),
+        waiting: waiting.map(|waiting| Problem {
+            message: waiting.why,
+            hint: waiting.hint,
+        }),
         events: EventBounds {
             first: bounds.map(|(first, _, _)| first.into()),
             last: bounds.map(|(_, last, _)| last.into()),

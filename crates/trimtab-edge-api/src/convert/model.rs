@@ -1,6 +1,6 @@
 //! Registered models.
 
-use trimtab_registry::{self as registry, VersionStatus};
+use trimtab_registry::{self as registry, Stage, VersionStatus};
 
 use crate::wire::{Alias, Model, ModelSummary, ModelVersion};
 
@@ -56,6 +56,8 @@ pub(crate) fn version(version: registry::ModelVersion) -> ModelVersion {
             VersionStatus::Ready => "READY",
         }
         .to_owned(),
+        stage: (version.stage != Stage::None).then(|| version.stage.as_str().to_owned()),
+        description: version.description,
         tags: version.tags,
         aliases: version.aliases,
         created_at: version.created_at.into(),

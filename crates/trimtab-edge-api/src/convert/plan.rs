@@ -24,6 +24,7 @@ pub(crate) fn trigger(spec: TriggerSpec) -> Trigger {
 }
 
 pub(crate) fn plan(plan: controller::Plan) -> Plan {
+    let version = plan.version();
     Plan {
         id: plan.id.to_string(),
         trigger: plan
@@ -32,6 +33,7 @@ pub(crate) fn plan(plan: controller::Plan) -> Plan {
             .unwrap_or_default(),
         endpoint: plan.endpoint.to_string(),
         cause: plan.cause.text(),
+        version,
         state: plan.state.as_str().to_owned(),
         steps: plan.steps.into_iter().map(step).collect(),
         run: plan.ids.run.to_string(),
@@ -56,6 +58,7 @@ fn step(step: controller::PlanStep) -> PlanStep {
         ended_at: at(step.ended_at),
         output: step.output,
         error: step.error,
+        hint: step.hint,
     }
 }
 

@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use serde::Deserialize;
 use trimtab_access as access;
 use trimtab_edge::{CallScope, Failure};
 use trimtab_types::{PageToken, Role, TokenId};
@@ -50,12 +51,20 @@ pub(crate) async fn create_token(
     }))
 }
 
+#[derive(Debug, Deserialize)]
+pub(crate) struct Revocation {
+    force: Option<bool>,
+}
+
 pub(crate) async fn revoke_token(
     State(api): State<Api>,
     CallScope(scope): CallScope,
     Path(id): Path<TokenId>,
+    Query(query): Query<Revocation>,
 ) -> Answer<serde_json::Value> {
-    api.access.revoke_token(&scope, id).await?;
+    api.access
+        .revoke_token(&scope, id, query.force.unwrap_or(false))
+        .await?;
     Ok(Json(serde_json::json!({ "revoked": id })))
 }
 

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use trimtab_edge::{CallScope, Failure};
-use trimtab_types::{Name, Scope};
+use trimtab_types::{Coded as _, ErrorCode, Name, Scope};
 
 use crate::{
     convert,
@@ -43,7 +43,24 @@ async fn whole(
     let revisions = api.serving.revisions(scope, &name).await?;
     let policy = api.controller.policy(scope, &name).await?;
     let bounds = convert::endpoint::bounds(&api.events, &scope.workspace, &name).await;
+    let waiting = api.serving.waiting(scope, &name)?;
+    let spec = &endpoint.spec;
+    let aliased = api
+        .registry
+        .version_by_alias(scope, &spec.model, &spec.alias)
+        .await;
+    let alias_version = match aliased {
+        Ok(version) => version.map(|version| version.version),
+        // The model is not there yet; what the endpoint waits for says so.
+        Err(error) if error.code() == ErrorCode::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
     Ok(convert::endpoint::endpoint(
-        endpoint, revisions, &policy, bounds,
+        endpoint,
+        revisions,
+        &policy,
+        bounds,
+        alias_version,
+        waiting,
     ))
 }

@@ -11,7 +11,7 @@ use trimtab_types::{DatasetVersionId, Name, PageToken, PlanId, Time};
 use crate::{
     convert,
     extract::{OptionalJson, Query},
-    handlers::{Answer, Paging, bounded, place},
+    handlers::{Answer, bounded, place},
     state::Api,
     wire::{Decision, FireTrigger, Fired, List, Plan, Trigger},
 };
@@ -22,6 +22,14 @@ pub(crate) struct Diary {
     after: Option<i64>,
     page: Option<String>,
     limit: Option<u32>,
+}
+
+/// With an endpoint the newest of its plans, in one page.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PlansAsked {
+    endpoint: Option<Name>,
+    limit: Option<u32>,
+    page: Option<String>,
 }
 
 pub(crate) async fn triggers(
@@ -56,10 +64,16 @@ pub(crate) async fn fire(
 pub(crate) async fn plans(
     State(api): State<Api>,
     CallScope(scope): CallScope,
-    Query(paging): Query<Paging>,
+    Query(asked): Query<PlansAsked>,
 ) -> Answer<List<Plan>> {
-    let limit = bounded(paging.limit, 50, 500);
-    let before = place::<(Time, PlanId)>(paging.page.as_deref())?;
+    let limit = bounded(asked.limit, 50, 500);
+    if let Some(endpoint) = &asked.endpoint {
+        let plans = api.controller.plans_of(&scope, endpoint, limit).await?;
+        return Ok(Json(List::whole(
+            plans.into_iter().map(convert::plan::plan).collect(),
+        )));
+    }
+    let before = place::<(Time, PlanId)>(asked.page.as_deref())?;
     let plans = api.controller.plans(&scope, before, limit).await?;
     let next = plans
         .last()

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Timestamp;
+use super::{Problem, Timestamp};
 
 /// An endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,6 +16,8 @@ pub struct Endpoint {
     pub model: String,
     /// The alias that the controller moves at promotion.
     pub alias: String,
+    /// The version at which that alias is; another than the champion's was refused, or waits its turn.
+    pub alias_version: Option<i64>,
     /// The input column that identifies a row.
     pub row_key: Option<String>,
     /// `server` or `caller`.
@@ -32,6 +34,8 @@ pub struct Endpoint {
     pub revisions: Vec<Revision>,
     /// Who answers.
     pub traffic: Traffic,
+    /// Why nobody answers, where nobody does.
+    pub waiting: Option<Problem>,
     /// Its events.
     pub events: EventBounds,
 }

@@ -61,6 +61,10 @@ pub struct ModelVersion {
     pub source: String,
     /// MLflow's word for its state.
     pub status: String,
+    /// MLflow's stage, where it has one.
+    pub stage: Option<String>,
+    /// What somebody wrote about it.
+    pub description: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// The aliases that point at it.

@@ -35,6 +35,8 @@ pub struct Plan {
     pub endpoint: String,
     /// Why.
     pub cause: String,
+    /// The model version that it is about, as soon as that is known.
+    pub version: Option<i64>,
     /// `running`, `promoted`, `refused`, `kept_champion`, `recommended` or `failed`.
     pub state: String,
     /// Its steps, in order.
@@ -65,6 +67,8 @@ pub struct PlanStep {
     pub output: serde_json::Value,
     /// Why it failed.
     pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 /// One entry of the loop's diary.
@@ -77,7 +81,7 @@ pub struct Decision {
     /// The endpoint.
     pub endpoint: String,
     /// `alert`, `quarantine`, `plan_started`, `trained`, `gate_passed`, `gate_refused`, `rollout_step`,
-    /// `promoted`, `rolled_back`, `recommended` or `plan_failed`.
+    /// `promoted`, `rolled_back`, `recommended`, `plan_failed` or `alias_waits`.
     pub kind: String,
     /// In one sentence.
     pub text: String,

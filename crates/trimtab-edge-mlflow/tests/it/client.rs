@@ -86,3 +86,18 @@ async fn the_stock_client_evaluates() {
 async fn the_mlflow_command_works() {
     pytest("test_cli.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_client_transfers_in_parts_and_by_signed_urls() {
+    pytest("test_transfers.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_gc_wants_a_database() {
+    pytest("test_gc.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stock_client_is_told_by_webhooks() {
+    pytest("test_webhooks.py").await;
+}

@@ -9,7 +9,7 @@ use trimtab_access::{Access, AccessMode};
 use trimtab_blob::BlobStore;
 use trimtab_db::{Db, Migration, testing};
 use trimtab_edge::{HostPolicy, Server, Shell};
-use trimtab_registry::Registry;
+use trimtab_registry::{Registry, WebhookPolicy, Webhooks};
 use trimtab_telemetry::{Metrics, Tasks};
 use trimtab_tracking::Tracking;
 use trimtab_types::Clock;
@@ -48,6 +48,12 @@ impl Harness {
             .unwrap();
         let tracking = Tracking::new(db.clone(), clock.clone(), blobs);
         let tasks = Tasks::new();
+        // The receivers of the tests are on this machine.
+        let policy = WebhookPolicy {
+            allow_private: true,
+        };
+        let webhooks = Webhooks::new(db.clone(), clock.clone(), policy);
+        tasks.spawn("webhooks", webhooks.clone().run(tasks.clone()));
         let router = Shell::new(
             access,
             Metrics::default(),
@@ -58,6 +64,7 @@ impl Harness {
             tracking,
             Registry::new(db, clock),
         ))
+        .mount(trimtab_edge_mlflow::webhook_routes(webhooks))
         .into_router()
         .unwrap();
         Self {

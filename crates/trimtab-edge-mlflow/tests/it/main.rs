@@ -8,5 +8,6 @@
 mod bad_input;
 mod client;
 mod harness;
+mod recorded;
 mod registry;
 mod tracking;

@@ -123,6 +123,12 @@ async fn tokens_open_their_workspace_to_their_role() {
         workspace: WorkspaceId::new("team").unwrap(),
         ..Scope::local()
     };
+    let admin = NewToken {
+        name: "root".to_owned(),
+        role: Role::Admin,
+        expires_at: None,
+    };
+    access.create_token(&team, admin).await.unwrap();
     let new = NewToken {
         name: "eve".to_owned(),
         role: Role::Viewer,

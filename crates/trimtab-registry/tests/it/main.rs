@@ -4,6 +4,9 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod aliases;
+mod webhooks;
+
 use proptest::{prelude::*, test_runner::TestRunner};
 use trimtab_db::{Db, Migration, testing};
 use trimtab_registry::{
@@ -129,13 +132,14 @@ async fn aliases_move_and_tell_of_it_once() {
         assert_eq!(
             told,
             [
+                "registry.model-created null",
                 "registry.version-created 1",
                 "registry.version-created 2",
                 "registry.alias-set 1",
                 "registry.alias-set 2"
             ]
         );
-        assert_eq!(events[3].payload["before"], 1);
+        assert_eq!(events[4].payload["before"], 1);
         registry.delete_version(&scope, "m", 2).await.unwrap();
         assert_eq!(
             registry

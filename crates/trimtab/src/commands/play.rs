@@ -1,6 +1,13 @@
 //! `trimtab replay` and `trimtab demo`: the same, but for where the history comes from.
 
-use std::{path::PathBuf, sync::Mutex, time::Duration};
+use std::{
+    fs::Permissions,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -44,27 +51,16 @@ async fn play(
     progress: &Progress,
 ) -> anyhow::Result<()> {
     let mut stop = std::pin::pin!(told_to_stop());
-    let playing = replay::play(args, config, operators, |doing, share| {
-        progress.show(doing, share);
-    });
-    let (report, running) = tokio::select! {
-        played = playing => played?,
-        stopped = &mut stop => {
-            progress.end();
-            context.output.note("stopped; what was played so far stays in the data folder");
-            return stopped;
-        }
-    };
+    // Hours of play must not end at a file that cannot be written.
+    let page = args.html.as_deref().map(Page::open).transpose()?;
+    let told = |doing: &str, share| progress.show(doing, share);
+    let played = replay::play(args, config, operators, told, stop.as_mut()).await;
     progress.end();
-    if let Some(path) = &args.html {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        }
-        std::fs::write(path, report.html())
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-    }
+    let (report, running) = played?;
     context.output.answer(&report, || report.text())?;
+    if let Some(page) = page {
+        page.write(&report.html())?;
+    }
     if !args.exit {
         context.output.note(&format!(
             "\nThe console is at {} (Ctrl-C ends it)",
@@ -74,6 +70,49 @@ async fn play(
     }
     running.shutdown().await;
     Ok(())
+}
+
+/// The report's page: a file beside it is open from the start, and takes its name when it is whole.
+struct Page {
+    path: PathBuf,
+    part: tempfile::NamedTempFile,
+}
+
+impl Page {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let refused = || {
+            format!(
+                "the report {} cannot be written (hint: name a file in a folder that can be written with `--html FILE`)",
+                path.display()
+            )
+        };
+        if path.is_dir() {
+            return Err(anyhow::anyhow!("it is a folder").context(refused()));
+        }
+        let folder = match path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => Path::new("."),
+        };
+        std::fs::create_dir_all(folder).with_context(refused)?;
+        let part = tempfile::Builder::new()
+            .prefix(".trimtab-report-")
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(folder)
+            .with_context(refused)?;
+        Ok(Self {
+            path: path.to_owned(),
+            part,
+        })
+    }
+
+    fn write(mut self, html: &str) -> anyhow::Result<()> {
+        let path = self.path.display().to_string();
+        let refused = || format!("the report {path} cannot be written");
+        self.part.write_all(html.as_bytes()).with_context(refused)?;
+        self.part.persist(&self.path).with_context(refused)?;
+        Ok(())
+    }
 }
 
 /// The Python that makes the history: the configured one, a virtual environment's, or the machine's.

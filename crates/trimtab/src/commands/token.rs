@@ -26,6 +26,7 @@ pub(super) async fn run(context: &Context, command: TokenCommand) -> anyhow::Res
             database,
         } => {
             let role = role_of(role);
+            let name = name.unwrap_or_else(|| role.as_str().to_owned());
             let answer = match data_dir {
                 Some(folder) => {
                     let new = NewToken {
@@ -49,9 +50,9 @@ pub(super) async fn run(context: &Context, command: TokenCommand) -> anyhow::Res
             let tokens: List<TokenInfo> = context.client()?.get("tokens").await?;
             context.output.answer(&tokens, || list(&tokens.items))
         }
-        TokenCommand::Revoke { id } => {
-            let answer: serde_json::Value =
-                context.client()?.delete(&format!("tokens/{id}")).await?;
+        TokenCommand::Revoke { id, force } => {
+            let path = format!("tokens/{id}?force={force}");
+            let answer: serde_json::Value = context.client()?.delete(&path).await?;
             context
                 .output
                 .answer(&answer, || format!("token {id} is revoked\n"))

@@ -66,12 +66,6 @@ impl Drive<'_> {
             .get(&format!("/v2/models/{}", self.endpoint))
             .await
             .context("the endpoint's signature cannot be read")?;
-        let traffic = Traffic::new(
-            self.history,
-            &metadata.inputs,
-            row_key,
-            self.faults.to_vec(),
-        )?;
         let (first, last) = self.history.span();
         let start = self.history.index_at(self.train_until);
         if start == self.history.len() {
@@ -80,6 +74,13 @@ impl Drive<'_> {
                 self.train_until
             );
         }
+        let traffic = Traffic::new(
+            self.history,
+            start,
+            &metadata.inputs,
+            row_key,
+            self.faults.to_vec(),
+        )?;
         let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
         // A row whose prediction was refused is in no log: there is nothing that its label could be joined to.
         let mut answered = vec![false; self.history.len()];

@@ -12,6 +12,9 @@ use arrow::{
 };
 use trimtab_types::Time;
 
+/// What a column of times may hold.
+const TIMES: &str = "give timestamps, dates or RFC 3339 text, such as 2013-01-01T05:15:00Z";
+
 /// A history, sorted by (time, id).
 #[derive(Debug)]
 pub(crate) struct History {
@@ -159,7 +162,7 @@ fn column<'t>(table: &'t RecordBatch, name: &str) -> anyhow::Result<&'t ArrayRef
 
 fn no_nulls(values: &ArrayRef, name: &str) -> anyhow::Result<()> {
     match (0..values.len()).find(|row| values.is_null(*row)) {
-        Some(row) => bail!("column `{name}` is empty in row {row}"),
+        Some(row) => bail!("column `{name}` is empty in row {}", row + 1),
         None => Ok(()),
     }
 }
@@ -176,16 +179,19 @@ fn time_column(table: &RecordBatch, name: &str) -> anyhow::Result<ArrayRef> {
             let parsed: Vec<Option<i64>> = texts
                 .as_string::<i32>()
                 .iter()
-                .map(|text| {
-                    text.map(|text| text.parse::<Time>().map(Time::as_micros))
-                        .transpose()
+                .zip(1_u64..)
+                .map(|(text, row)| {
+                    let Some(text) = text else { return Ok(None) };
+                    let time = text.parse::<Time>().with_context(|| {
+                        format!("column `{name}` does not hold times: row {row} has `{text}` (hint: {TIMES})")
+                    })?;
+                    Ok(Some(time.as_micros()))
                 })
-                .collect::<Result<_, _>>()
-                .with_context(|| format!("column `{name}` does not hold times"))?;
+                .collect::<anyhow::Result<_>>()?;
             in_utc(&(Arc::new(TimestampMicrosecondArray::from(parsed)) as ArrayRef))
         }
         other => bail!(
-            "column `{name}` holds {other}, not times; give timestamps, dates or RFC 3339 text"
+            "column `{name}` holds {other}, not times (hint: {TIMES}, or name another column with --time)"
         ),
     };
     no_nulls(&times, name)?;
@@ -270,14 +276,17 @@ mod tests {
                 "`never`, which is not a number",
             ),
             ("t,id,y\n17.5,a,1\n", "not times"),
-            ("t,id,y\nyesterday,a,1\n", "does not hold times"),
+            (
+                "t,id,y\n2013-01-01,b,1\nyesterday,a,1\n",
+                "column `t` does not hold times: row 2 has `yesterday`",
+            ),
             (
                 "t,id,y\n2013-01-01T00:00:00Z,a,1\n2013-01-02T00:00:00Z,a,1\n",
                 "more than once",
             ),
             (
                 "t,id,y\n2013-01-01T00:00:00Z,,1\n2013-01-01T00:00:00Z,b,1\n",
-                "is empty in row",
+                "column `id` is empty in row 1",
             ),
         ] {
             let error = format!("{:#}", read(csv).unwrap_err());

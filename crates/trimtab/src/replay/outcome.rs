@@ -1,12 +1,16 @@
 //! From what the server recorded to the report: decisions, and a frozen first model beside the loop's models on the
 //! same rows.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use anyhow::Context;
 use arrow::{
     array::{Array, AsArray, RecordBatch},
-    datatypes::Float64Type,
+    compute::cast,
+    datatypes::{DataType, Float64Type},
 };
 use trimtab_events::{Scan, ServedAs};
 use trimtab_stats::Metric;
@@ -14,6 +18,7 @@ use trimtab_types::{Duration, Name, RevisionId, Scope, Time};
 
 use super::{
     driver::Seen,
+    history::History,
     report::{Comparison, Period, Report, TimelineEntry, period_of, quantile},
 };
 use crate::serve::Running;
@@ -42,6 +47,7 @@ struct Scored {
 /// Reads back everything that the report needs.
 pub(crate) async fn summarise(
     running: &Running,
+    history: &History,
     mut played: Played,
     started: Instant,
 ) -> anyhow::Result<Report> {
@@ -61,6 +67,7 @@ pub(crate) async fn summarise(
             .or_insert((day, next));
         day = next;
     }
+    let truth = truth(history);
     let mut periods = Vec::new();
     let mut all = Scored::default();
     let mut all_seen = Seen::default();
@@ -72,6 +79,7 @@ pub(crate) async fn summarise(
             frozen,
             (from, to),
             last + played.label_delay,
+            &truth,
         )
         .await?;
         let mut seen = played.seen.remove(&name).unwrap_or_default();
@@ -155,6 +163,7 @@ async fn score(
     frozen: RevisionId,
     (from, to): (Time, Time),
     as_of: Time,
+    truth: &HashMap<&str, f64>,
 ) -> anyhow::Result<Scored> {
     let scan = Scan {
         workspace: scope.workspace.clone(),
@@ -183,20 +192,45 @@ async fn score(
             })
             .collect()
     };
+    let keys: Vec<Option<String>> = batches
+        .iter()
+        .flat_map(|batch| {
+            let column = batch
+                .column_by_name("row_key")
+                .and_then(|column| cast(column, &DataType::Utf8).ok());
+            (0..batch.num_rows()).map(move |row| {
+                let column = column.as_ref().map(AsArray::as_string::<i32>)?;
+                column.is_valid(row).then(|| column.value(row).to_owned())
+            })
+        })
+        .collect();
+    Ok(compare(truth, &keys, &numbers("score"), &frozen))
+}
+
+/// The history's own labels by id. The log has what was delivered, and a fault may have flipped that: models are
+/// compared by what really became of the rows.
+fn truth(history: &History) -> HashMap<&str, f64> {
+    let rows = history.ids.iter().zip(&history.labels);
+    rows.filter_map(|(id, label)| Some((id?, label?))).collect()
+}
+
+/// The rows that both models scored and whose label is known.
+fn compare(
+    truth: &HashMap<&str, f64>,
+    keys: &[Option<String>],
+    served: &[Option<f64>],
+    frozen: &[Option<f64>],
+) -> Scored {
     let mut scored = Scored::default();
-    for ((label, served), frozen) in numbers("label")
-        .into_iter()
-        .zip(numbers("score"))
-        .zip(frozen)
-    {
-        // Only rows that both could score are compared.
+    for ((key, served), frozen) in keys.iter().zip(served).zip(frozen) {
+        let label = key.as_deref().and_then(|key| truth.get(key));
         if let (Some(label), Some(served), Some(frozen)) = (label, served, frozen) {
-            scored.labels.push(label);
-            scored.served.push(served);
-            scored.frozen.push(frozen);
+            scored.labels.push(*label);
+            scored.served.push(*served);
+            scored.frozen.push(*frozen);
         }
     }
-    Ok(scored)
+    scored
 }
 
 #[expect(clippy::float_cmp, reason = "classes are written as exactly 0 and 1")]
@@ -237,5 +271,36 @@ fn period(name: String, scored: &Scored, seen: &mut Seen, decisions: &[&Timeline
         failures: seen.failures,
         p50_ms: quantile(&mut seen.latencies_ms, 0.5),
         p99_ms: quantile(&mut seen.latencies_ms, 0.99),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::{fault::Fault, history::HistoryColumns, traffic::label};
+
+    #[test]
+    fn models_are_scored_on_the_labels_that_the_history_has_and_not_on_flipped_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        let rows = "t,id,y\n2013-01-01,a,1\n2013-01-01,b,0\n2013-01-02,c,\n2013-01-02,d,1\n";
+        std::fs::write(&path, rows).unwrap();
+        let columns = HistoryColumns {
+            time: "t",
+            id: "id",
+            label: "y",
+        };
+        let history = History::read(&path, &columns).unwrap();
+        let faults = ["kind=labels,from=2013-01-01,to=2013-01-03"
+            .parse::<Fault>()
+            .unwrap()];
+        assert_eq!(label(&history, 0, &faults), Some(0.0));
+        let keys = ["a", "b", "c", "d", "e"].map(|key| Some(key.to_owned()));
+        let served = [Some(0.9), Some(0.1), Some(0.5), None, Some(0.5)];
+        let frozen = [Some(0.8), Some(0.2), Some(0.5), Some(0.5), Some(0.5)];
+        let scored = compare(&truth(&history), &keys, &served, &frozen);
+        assert_eq!(scored.labels, [1.0, 0.0]);
+        assert_eq!(Metric::RocAuc.of(&scored.labels, &scored.served), Some(1.0));
+        assert_eq!(scored.frozen, [0.8, 0.2]);
     }
 }

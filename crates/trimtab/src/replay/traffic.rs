@@ -2,9 +2,9 @@
 
 use anyhow::{Context, bail};
 use arrow::{
-    array::{Array, AsArray, RecordBatch},
+    array::{Array, ArrayRef, AsArray},
     compute::cast,
-    datatypes::{DataType, Float64Type},
+    datatypes::{ArrowPrimitiveType, DataType, Float16Type, Float64Type, Int64Type, UInt64Type},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -26,6 +26,8 @@ pub(crate) struct Input {
 #[derive(Debug)]
 enum Values {
     Number(Vec<f64>),
+    /// Exact whole numbers, and truth values as 0 and 1: the types that have no missing value.
+    Whole(Vec<i128>),
     Text(Vec<String>),
 }
 
@@ -53,10 +55,12 @@ pub(crate) struct Request {
 }
 
 impl Traffic {
-    /// Takes the endpoint's inputs from the history; a missing column or one of another type is an error. The
-    /// ids travel as the endpoint's `row_key`, an input column that is no feature.
+    /// Takes the endpoint's inputs from the history, whose rows are sent from `start` on; a missing column, one of
+    /// another type and a value that the model's type does not have are errors. The ids travel as the endpoint's
+    /// `row_key`, an input column that is no feature.
     pub(crate) fn new(
         history: &History,
+        start: usize,
         inputs: &[Input],
         row_key: &str,
         faults: Vec<Fault>,
@@ -65,7 +69,7 @@ impl Traffic {
             .iter()
             .map(|input| {
                 Ok(Column {
-                    values: values(&history.table, input)?,
+                    values: values(history, start, input)?,
                     input: input.clone(),
                 })
             })
@@ -75,11 +79,7 @@ impl Traffic {
                 let Some(column) = columns.iter().find(|column| column.input.name == name) else {
                     bail!("the fault's column `{name}` is not an input of the endpoint");
                 };
-                if matches!(fault.kind, FaultKind::Unit { .. })
-                    && matches!(column.values, Values::Text(_))
-                {
-                    bail!("the fault's column `{name}` is text and has no unit");
-                }
+                check_fault(fault, column, &columns)?;
             }
         }
         Ok(Self {
@@ -174,6 +174,49 @@ impl Traffic {
     }
 }
 
+/// A fault that the types of its columns cannot show would not be the fault that was asked for.
+fn check_fault(fault: &Fault, column: &Column, columns: &[Column]) -> anyhow::Result<()> {
+    let (name, datatype) = (&column.input.name, &column.input.datatype);
+    let kind = |column: &Column| match column.values {
+        Values::Number(_) => "numbers",
+        Values::Whole(_) if column.input.datatype == "BOOL" => "truth values",
+        Values::Whole(_) => "whole numbers",
+        Values::Text(_) => "text",
+    };
+    match &fault.kind {
+        FaultKind::Unit { .. } if matches!(column.values, Values::Text(_)) => {
+            bail!("the fault's column `{name}` is text and has no unit")
+        }
+        FaultKind::Unit { .. } if datatype == "BOOL" => {
+            bail!("the fault's column `{name}` holds truth values and has no unit")
+        }
+        FaultKind::Nulls if matches!(column.values, Values::Whole(_)) => bail!(
+            "the fault's column `{name}` cannot be null: the model takes it as {datatype}, which has no missing value \
+             (hint: choose a column that the model takes as FP32, FP64 or BYTES)"
+        ),
+        FaultKind::Swap { with } => {
+            let other = columns.iter().find(|column| column.input.name == *with);
+            let is_whole = |column: &Column| matches!(column.values, Values::Whole(_));
+            if let Some(other) = other
+                && (is_whole(column) || is_whole(other))
+                && kind(column) != kind(other)
+            {
+                bail!(
+                    "the fault's columns `{name}` and `{with}` cannot change places: one holds {}, the other {}",
+                    kind(column),
+                    kind(other)
+                );
+            }
+            Ok(())
+        }
+        FaultKind::Unit { .. }
+        | FaultKind::Nulls
+        | FaultKind::Rename { .. }
+        | FaultKind::Stuck
+        | FaultKind::Labels => Ok(()),
+    }
+}
+
 fn fault_columns(fault: &Fault) -> Vec<&str> {
     match &fault.kind {
         FaultKind::Labels => vec![],
@@ -184,12 +227,28 @@ fn fault_columns(fault: &Fault) -> Vec<&str> {
     }
 }
 
-fn values(table: &RecordBatch, input: &Input) -> anyhow::Result<Values> {
-    let name = &input.name;
-    let column = table.column_by_name(name).with_context(|| {
+/// The least and the greatest value of a type without fractions.
+fn bounds(datatype: &str) -> Option<(i128, i128)> {
+    match datatype {
+        "BOOL" => Some((0, 1)),
+        "INT8" => Some((i8::MIN.into(), i8::MAX.into())),
+        "INT16" => Some((i16::MIN.into(), i16::MAX.into())),
+        "INT32" => Some((i32::MIN.into(), i32::MAX.into())),
+        "INT64" => Some((i64::MIN.into(), i64::MAX.into())),
+        "UINT8" => Some((0, u8::MAX.into())),
+        "UINT16" => Some((0, u16::MAX.into())),
+        "UINT32" => Some((0, u32::MAX.into())),
+        "UINT64" => Some((0, u64::MAX.into())),
+        _ => None,
+    }
+}
+
+fn values(history: &History, start: usize, input: &Input) -> anyhow::Result<Values> {
+    let (name, datatype) = (&input.name, input.datatype.as_str());
+    let column = history.table.column_by_name(name).with_context(|| {
         format!("the history has no column `{name}`, which the endpoint's model needs")
     })?;
-    if input.datatype == "BYTES" {
+    if datatype == "BYTES" {
         let texts = cast(column, &DataType::Utf8)?;
         let texts = texts.as_string::<i32>();
         return Ok(Values::Text(
@@ -202,10 +261,31 @@ fn values(table: &RecordBatch, input: &Input) -> anyhow::Result<Values> {
     let is_number = column.data_type().is_numeric() || *column.data_type() == DataType::Boolean;
     if !is_number {
         bail!(
-            "column `{name}` holds {}, and the model needs {}",
-            column.data_type(),
-            input.datatype
+            "column `{name}` holds {}, and the model needs {datatype}",
+            column.data_type()
         );
+    }
+    if let Some((least, greatest)) = bounds(datatype) {
+        let exact = whole(column)?;
+        let mut values = Vec::with_capacity(exact.len());
+        for (row, value) in exact.into_iter().enumerate() {
+            let fits = value.filter(|value| (least..=greatest).contains(value));
+            match fits {
+                Some(value) => values.push(value),
+                // What is not sent may be as it is.
+                None if row < start => values.push(0),
+                None => bail!(
+                    "column `{name}` {} in the row with id `{}`, and the model takes {datatype}, which has no such \
+                     value (hint: train the model on FP32 or FP64, or leave those rows out of the history)",
+                    told(column, row),
+                    history.ids.value(row)
+                ),
+            }
+        }
+        return Ok(Values::Whole(values));
+    }
+    if !matches!(datatype, "FP16" | "BF16" | "FP32" | "FP64") {
+        bail!("the model takes column `{name}` as {datatype}, which a replay cannot send");
     }
     let numbers = cast(column, &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>();
@@ -218,12 +298,45 @@ fn values(table: &RecordBatch, input: &Input) -> anyhow::Result<Values> {
     ))
 }
 
+/// Whole numbers exactly; `None` where there is none.
+fn whole(column: &ArrayRef) -> anyhow::Result<Vec<Option<i128>>> {
+    if *column.data_type() == DataType::UInt64 {
+        let values = column.as_primitive::<UInt64Type>().iter();
+        return Ok(values.map(|value| value.map(i128::from)).collect());
+    }
+    if column.data_type().is_integer() || *column.data_type() == DataType::Boolean {
+        let values = cast(column, &DataType::Int64)?;
+        let values = values.as_primitive::<Int64Type>().iter();
+        return Ok(values.map(|value| value.map(i128::from)).collect());
+    }
+    let values = cast(column, &DataType::Float64)?;
+    let values = values.as_primitive::<Float64Type>().iter();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is whole; beyond the type it saturates, out of bounds"
+    )]
+    let exact = |value: f64| (value.fract() == 0.0).then_some(value as i128);
+    Ok(values.map(|value| value.and_then(exact)).collect())
+}
+
+/// What a row holds, for an error.
+fn told(column: &ArrayRef, row: usize) -> String {
+    let text = cast(column, &DataType::Utf8).ok();
+    let text = text.as_ref().map(AsArray::as_string::<i32>);
+    match text {
+        Some(text) if text.is_valid(row) && text.value(row) != "NaN" => {
+            format!("holds {}", text.value(row))
+        }
+        Some(_) | None => "has no value".to_owned(),
+    }
+}
+
 fn encode(values: &Values, rows: &[usize], datatype: &str, factor: f64, is_null: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     for row in rows {
         match values {
             // A text column sent where numbers are expected (a swap) has no value to send.
-            Values::Text(_) if datatype != "BYTES" => push_number(&mut bytes, f64::NAN, datatype),
+            Values::Text(_) if datatype != "BYTES" => push_float(&mut bytes, f64::NAN, datatype),
             Values::Text(texts) => push_text(&mut bytes, if is_null { "" } else { &texts[*row] }),
             Values::Number(numbers) if datatype == "BYTES" => {
                 push_text(
@@ -241,11 +354,29 @@ fn encode(values: &Values, rows: &[usize], datatype: &str, factor: f64, is_null:
                 } else {
                     numbers[*row] * factor
                 };
-                push_number(&mut bytes, number, datatype);
+                push_float(&mut bytes, number, datatype);
+            }
+            Values::Whole(numbers) => {
+                push_whole(&mut bytes, scaled(numbers[*row], factor), datatype);
             }
         }
     }
     bytes
+}
+
+/// A whole number in another unit is rounded, as a pipeline that keeps whole numbers would.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "without a factor nothing is lost; with one it is rounded anyway"
+)]
+fn scaled(number: i128, factor: f64) -> i128 {
+    if factor == 1.0 {
+        number
+    } else {
+        (number as f64 * factor).round() as i128
+    }
 }
 
 fn push_text(bytes: &mut Vec<u8>, text: &str) {
@@ -258,14 +389,37 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
     clippy::cast_possible_truncation,
     reason = "the model's own precision; casts of floats saturate"
 )]
-fn push_number(bytes: &mut Vec<u8>, number: f64, datatype: &str) {
+fn push_float(bytes: &mut Vec<u8>, number: f64, datatype: &str) {
     match datatype {
+        "FP16" => {
+            let half = <Float16Type as ArrowPrimitiveType>::Native::from_f64(number);
+            bytes.extend_from_slice(&half.to_le_bytes());
+        }
+        // The upper half of single precision, rounded to even; a NaN stays one.
+        "BF16" => {
+            let bits = (number as f32).to_bits();
+            let rounded = if number.is_nan() {
+                bits | 0x0040_0000
+            } else {
+                bits + 0x7fff + ((bits >> 16) & 1)
+            };
+            bytes.extend_from_slice(&rounded.to_le_bytes()[2..]);
+        }
         "FP32" => bytes.extend_from_slice(&(number as f32).to_le_bytes()),
-        "INT64" => bytes.extend_from_slice(&(number as i64).to_le_bytes()),
-        "INT32" => bytes.extend_from_slice(&(number as i32).to_le_bytes()),
-        "BOOL" => bytes.push(u8::from(number != 0.0)),
         _ => bytes.extend_from_slice(&number.to_le_bytes()),
     }
+}
+
+/// The number in as many bytes as its type has; one that a fault moved out of the type stops at its end.
+fn push_whole(bytes: &mut Vec<u8>, number: i128, datatype: &str) {
+    let (least, greatest) = bounds(datatype).unwrap_or((i128::MIN, i128::MAX));
+    let size = match datatype {
+        "BOOL" | "INT8" | "UINT8" => 1,
+        "INT16" | "UINT16" => 2,
+        "INT32" | "UINT32" => 4,
+        _ => 8,
+    };
+    bytes.extend_from_slice(&number.clamp(least, greatest).to_le_bytes()[..size]);
 }
 
 /// The labels of the rows, flipped where a fault says so.
@@ -333,7 +487,7 @@ mod tests {
     #[test]
     fn a_request_carries_its_rows_and_their_keys() {
         let history = history();
-        let traffic = Traffic::new(&history, &inputs(), "id", vec![]).unwrap();
+        let traffic = Traffic::new(&history, 0, &inputs(), "id", vec![]).unwrap();
         let request = traffic.request(&history, 0..2);
         let header: serde_json::Value =
             serde_json::from_slice(&request.body[..request.header_bytes]).unwrap();
@@ -349,11 +503,11 @@ mod tests {
         let history = history();
         let fault = |text: &str| vec![text.parse::<Fault>().unwrap()];
         let unit = fault("kind=unit,column=miles,factor=2,from=2013-01-01,to=2013-01-02");
-        let traffic = Traffic::new(&history, &inputs(), "id", unit).unwrap();
+        let traffic = Traffic::new(&history, 0, &inputs(), "id", unit).unwrap();
         assert_eq!(floats(&traffic.request(&history, 0..2))[0], 200.0);
         assert_eq!(floats(&traffic.request(&history, 2..3))[0], 300.0);
         let rename = fault("kind=rename,column=miles,name=km,from=2013-01-01,to=2013-01-02");
-        let traffic = Traffic::new(&history, &inputs(), "id", rename).unwrap();
+        let traffic = Traffic::new(&history, 0, &inputs(), "id", rename).unwrap();
         let request = traffic.request(&history, 0..1);
         assert!(String::from_utf8_lossy(&request.body).contains("\"km\""));
         let labels = fault("kind=labels,from=2013-01-01,to=2013-01-02");
@@ -362,6 +516,94 @@ mod tests {
             (Some(0.0), Some(1.0))
         );
         let wrong = fault("kind=unit,column=carrier,from=2013-01-01,to=2013-01-02");
-        assert!(Traffic::new(&history, &inputs(), "id", wrong).is_err());
+        assert!(Traffic::new(&history, 0, &inputs(), "id", wrong).is_err());
+    }
+
+    /// The bytes of the first column of all rows.
+    fn sent(csv: &str, datatype: &str, start: usize, faults: &[&str]) -> anyhow::Result<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        std::fs::write(&path, csv).unwrap();
+        let columns = HistoryColumns {
+            time: "t",
+            id: "id",
+            label: "y",
+        };
+        let history = History::read(&path, &columns).unwrap();
+        let input = |name: &str| Input {
+            name: name.to_owned(),
+            datatype: datatype.to_owned(),
+        };
+        let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        let traffic = Traffic::new(&history, start, &[input("x")], "id", faults)?;
+        let request = traffic.request(&history, start..history.len());
+        let header = String::from_utf8_lossy(&request.body[..request.header_bytes]).into_owned();
+        let header: serde_json::Value = serde_json::from_str(&header).unwrap();
+        let size = header["inputs"][0]["parameters"]["binary_data_size"].as_u64();
+        let size = usize::try_from(size.unwrap()).unwrap();
+        Ok(request.body[request.header_bytes..][..size].to_vec())
+    }
+
+    const TWO: &str = "t,id,y,x\n2013-01-01,a,1,1\n2013-01-01,b,0,200\n";
+
+    #[test]
+    fn every_type_of_the_protocol_travels_in_its_own_bytes() {
+        for (datatype, bytes) in [
+            ("INT16", &[1, 0, 200, 0][..]),
+            ("UINT8", &[1, 200]),
+            ("UINT16", &[1, 0, 200, 0]),
+            ("INT32", &[1, 0, 0, 0, 200, 0, 0, 0]),
+            ("UINT32", &[1, 0, 0, 0, 200, 0, 0, 0]),
+            ("INT64", &[1, 0, 0, 0, 0, 0, 0, 0, 200, 0, 0, 0, 0, 0, 0, 0]),
+            (
+                "UINT64",
+                &[1, 0, 0, 0, 0, 0, 0, 0, 200, 0, 0, 0, 0, 0, 0, 0],
+            ),
+            ("FP16", &[0x00, 0x3c, 0x40, 0x5a]),
+            ("BF16", &[0x80, 0x3f, 0x48, 0x43]),
+            ("FP32", &[0, 0, 0x80, 0x3f, 0, 0, 0x48, 0x43]),
+        ] {
+            assert_eq!(sent(TWO, datatype, 0, &[]).unwrap(), bytes, "{datatype}");
+        }
+        let exact = "t,id,y,x\n2013-01-01,a,1,9007199254740993\n";
+        let bytes = sent(exact, "INT64", 0, &[]).unwrap();
+        assert_eq!(bytes, 9_007_199_254_740_993_i64.to_le_bytes());
+        let truths = "t,id,y,x\n2013-01-01,a,1,true\n2013-01-01,b,1,false\n";
+        assert_eq!(sent(truths, "BOOL", 0, &[]).unwrap(), [1, 0]);
+        let refused = |csv, datatype| sent(csv, datatype, 0, &[]).unwrap_err().to_string();
+        assert!(refused(TWO, "INT8").starts_with("column `x` holds 200 in the row with id `b`"));
+        assert!(refused(TWO, "BOOL").contains("holds 200"));
+        assert!(refused(TWO, "COMPLEX64").contains("COMPLEX64, which a replay cannot send"));
+    }
+
+    #[test]
+    fn a_missing_whole_number_is_refused_by_name_and_not_sent_as_nought() {
+        let holes = "t,id,y,x\n2013-01-01,a,1,\n2013-01-02,b,0,2\n2013-01-03,c,0,3\n";
+        for datatype in ["INT64", "INT32", "BOOL"] {
+            let refused = sent(holes, datatype, 0, &[]).unwrap_err().to_string();
+            assert!(
+                refused.contains("column `x` has no value in the row with id `a`"),
+                "{refused}"
+            );
+        }
+        // The rows that the first model learned from are not sent.
+        let sent_later = sent(holes, "INT32", 1, &[]).unwrap();
+        assert_eq!(sent_later, [2, 0, 0, 0, 3, 0, 0, 0]);
+        let fraction = "t,id,y,x\n2013-01-01,a,1,1.5\n";
+        let refused = sent(fraction, "INT64", 0, &[]).unwrap_err().to_string();
+        assert!(refused.contains("holds 1.5"), "{refused}");
+        assert!(sent(holes, "FP32", 0, &[]).is_ok());
+    }
+
+    #[test]
+    fn faults_that_a_type_cannot_show_are_refused() {
+        let of = |kind: &str| format!("kind={kind},column=x,from=2013-01-01,to=2013-01-02");
+        let nulls = of("nulls");
+        let refused = sent(TWO, "INT64", 0, &[&nulls]).unwrap_err().to_string();
+        assert!(refused.contains("cannot be null"), "{refused}");
+        assert!(sent(TWO, "FP32", 0, &[&nulls]).is_ok());
+        let unit = of("unit,factor=1.609344");
+        let scaled = sent(TWO, "UINT8", 0, &[&unit]).unwrap();
+        assert_eq!(scaled, [2, 255]);
     }
 }

@@ -149,6 +149,8 @@ fn filled(pattern: &str, value: impl Fn(&str) -> String) -> String {
 #[tokio::test]
 async fn a_viewer_gets_403_on_every_write_and_nobody_gets_anything_without_a_token() {
     let house = house(None).await;
+    // The first token is an administrator's; it closes the server.
+    house.token("default", "root", Role::Admin).await;
     let viewer = house.token("default", "viewer", Role::Viewer).await;
     let mut seen = [0, 0];
     for (_, route) in &house.table {
@@ -529,4 +531,45 @@ async fn aim_from_another_workspace(house: &House) {
         .await;
     assert!(!workspaces.contains("\"b\""), "{workspaces}");
     assert_eq!(inventory(house, &b, &objects).await, before);
+}
+
+#[tokio::test]
+async fn apply_changes_all_or_nothing_and_tells_a_changed_policy() {
+    let house = house(None).await;
+    let token = house.token("default", "admin", Role::Admin).await;
+    let spec = |rollout: &str| {
+        format!(
+            "project: p\nendpoints:\n  e: {{ model: m, rollout: {{ {rollout} }} }}\nmonitors:\n  w: {{ endpoint: e }}\n"
+        )
+    };
+    let apply = async |rollout: &str| {
+        let body = json!({ "spec": spec(rollout) });
+        let (status, text) = house
+            .call("POST", "/api/v1/apply", Some(&token), &body)
+            .await;
+        (status, serde_json::from_str::<Value>(&text).unwrap())
+    };
+    let (status, refused) = apply("alpha: 0").await;
+    assert_eq!(status, 400, "{refused}");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert_eq!(
+        message,
+        "trimtab.yaml line 3: `alpha` must lie between 0 and 1"
+    );
+    for path in ["/api/v1/endpoints", "/api/v1/monitors"] {
+        let (_, text) = house.call("GET", path, Some(&token), &json!({})).await;
+        let listed: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(listed["items"], json!([]), "{path}");
+    }
+    for (rollout, change) in [
+        ("alpha: 0.05", "created"),
+        ("alpha: 0.05", "unchanged"),
+        ("alpha: 0.02", "updated"),
+        ("alpha: 0.02, autonomy: act", "updated"),
+    ] {
+        let (status, applied) = apply(rollout).await;
+        assert_eq!(status, 200, "{applied}");
+        assert_eq!(applied["objects"][0]["change"], change, "{rollout}");
+    }
+    house.running.shutdown().await;
 }

@@ -5,9 +5,11 @@
     reason = "a helper of a test fails the test"
 )]
 
+mod backup;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
+mod gc;
 mod replay;
 mod says;
 mod server;

@@ -275,3 +275,35 @@ fn config_show_says_where_each_value_came_from() {
     log_format        text                         default
     "#);
 }
+
+#[test]
+fn a_proxy_of_the_environment_is_not_asked_for_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answers = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = [0; 4096];
+        let read = std::io::Read::read(&mut stream, &mut asked).unwrap();
+        let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        std::io::Write::write_all(&mut stream, answer).unwrap();
+        String::from_utf8_lossy(&asked[..read]).into_owned()
+    });
+    let output = super::trimtab(folder.path())
+        .args(["rollout", "show", "x", "--server", &url])
+        .env("HTTP_PROXY", "http://127.0.0.1:1")
+        .env("http_proxy", "http://127.0.0.1:1")
+        .env("TRIMTAB_LOG", "trace")
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("does not answer as a Trimtab server does (404)"),
+        "{said}"
+    );
+    assert!(answers.join().unwrap().starts_with("GET /api/v1/"));
+    // What goes to a file has no colours.
+    assert!(said.contains("TRACE") || said.contains("DEBUG"), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+}

@@ -12,15 +12,15 @@ use serde_json::Value;
 
 use super::{run, trimtab};
 
-struct Server {
+pub(super) struct Server {
     child: Child,
-    url: String,
+    pub(super) url: String,
     stderr: Option<std::process::ChildStderr>,
 }
 
 impl Server {
     /// Starts one and waits for what it says of itself.
-    fn start(folder: &Path, words: &[&str]) -> Self {
+    pub(super) fn start(folder: &Path, words: &[&str]) -> Self {
         let mut child = trimtab(folder)
             .args(["server", "--output", "json", "--listen", "127.0.0.1:0"])
             .args(words)
@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// SIGTERM; answers the exit code and what went to stderr.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub(super) fn stop(mut self) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")

@@ -58,11 +58,11 @@ fn a_history_with_wrong_columns_is_refused_by_name() {
         ),
         (
             format!("{head}{}", row.replace("2020-01-01T00:00:00Z", "12.5")),
-            &["column `time`", "not times"],
+            &["column `time`", "not times", "hint:"],
         ),
         (
             format!("{head}{}", row.replace("2020-01-01T00:00:00Z", "soon")),
-            &["column `time`", "does not hold times"],
+            &["column `time`", "row 1 has `soon`", "hint:"],
         ),
         (
             format!("{head}{row}{}", row.replace("2020-01-01T00:00:00Z", "")),
@@ -100,7 +100,7 @@ fn times_that_leave_nothing_to_play_are_refused() {
         (&["--until", "2019-12-01"][..], &["no row"][..]),
         (
             &["--train-until", "2021-01-01"],
-            &["--train-until", "within the history"],
+            &["--train-until", "within the history", "hint:"],
         ),
         (
             &["--train-until", "2020-01-01T12:00:00Z"],
@@ -274,10 +274,32 @@ fn ctrl_c_in_the_middle_ends_it_in_order() {
     });
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!said.contains("panicked"), "{said}");
-    assert!(said.contains("stopped"), "{said}");
+    assert!(said.contains("interrupted; what was played"), "{said}");
     assert!(output.stdout.is_empty(), "half a report is none");
-    assert!(
-        output.status.code().is_some(),
-        "it ended by itself, not by the signal"
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    // The folder was left in order; and it is no folder for another replay.
+    let again = replay(folder.path(), &["--train-until", "2020-01-10"]);
+    assert_says(
+        &again,
+        1,
+        &[
+            "data folder data was used before",
+            "its clock stands at",
+            "hint:",
+        ],
     );
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_played() {
+    let folder = folder();
+    for page in [
+        "/proc/nope/report.html",
+        "history.csv/report.html",
+        "project",
+    ] {
+        let output = replay(folder.path(), &["--html", page, "--exit"]);
+        assert_says(&output, 1, &[page, "cannot be written", "hint:"]);
+    }
+    assert!(!folder.path().join("data").exists());
 }
