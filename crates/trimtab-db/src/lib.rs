@@ -29,6 +29,6 @@ pub use insert::{Insert, Kind};
 pub use lease::Lease;
 pub use migrate::Migration;
 pub use outbox::{Message, OutboxEvent};
-pub use query::{Query, SortColumn, SortKind, token_after, token_key};
+pub use query::{Query, SortColumn, SortKind, token_after, token_key, token_of};
 pub use tx::{Row, Tx};
 pub use value::{FromValue, Value};

@@ -6,7 +6,7 @@ use trimtab_types::{
     filter::{Literal, Operator},
 };
 
-use crate::{DbError, Row, Value};
+use crate::{DbError, Row, Value, value::decode};
 
 /// A statement under construction; values are only ever bound.
 #[derive(Debug, Clone, Default)]
@@ -165,14 +165,19 @@ enum Part {
 
 /// The token of a page that ended with a row whose sort columns stand from `first` on.
 pub fn token_after(columns: &[SortColumn], row: &Row, first: usize) -> Result<PageToken, DbError> {
+    token_of(columns, row.0.get(first..).unwrap_or_default())
+}
+
+/// The token of a page that ended at these values of the sort columns.
+pub fn token_of(columns: &[SortColumn], values: &[Value]) -> Result<PageToken, DbError> {
     let parts = columns
         .iter()
         .enumerate()
         .map(|(i, column)| {
             Ok(match column.kind {
-                SortKind::Int => Part::I(row.get(first + i)?),
-                SortKind::Real => Part::R(row.get(first + i)?),
-                SortKind::Text => Part::T(row.get(first + i)?),
+                SortKind::Int => Part::I(decode(values, i)?),
+                SortKind::Real => Part::R(decode(values, i)?),
+                SortKind::Text => Part::T(decode(values, i)?),
             })
         })
         .collect::<Result<Vec<Part>, DbError>>()?;

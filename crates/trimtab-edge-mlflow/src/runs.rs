@@ -7,11 +7,12 @@ use trimtab_tracking::{
     Batch, CreateRun, Dataset, DatasetInput, DatasetRef, ExperimentRef, MetricPoint, RunSearch,
     RunStatus, RunUpdate,
 };
-use trimtab_types::Time;
+use trimtab_types::{RunId, Time};
 
 use crate::{
     Services,
     experiments::VIEWS,
+    fast::{LogBatch, LogMetric},
     input::{self, Input},
     refusal::Refusal,
     wire::{self, Answer, Json},
@@ -124,12 +125,28 @@ fn metric(input: &Input) -> Result<MetricPoint, Refusal> {
     })
 }
 
+/// A `log-metric`, read the long way.
+pub(crate) fn point(input: &Input) -> Result<(RunId, MetricPoint), Refusal> {
+    Ok((input.run()?, metric(input)?))
+}
+
+/// A `log-batch`, read the long way.
+pub(crate) fn batch(input: &Input) -> Result<(RunId, Batch), Refusal> {
+    let run = input.run()?;
+    let metrics = input.objects("metrics")?;
+    let batch = Batch {
+        metrics: metrics.iter().map(metric).collect::<Result<_, _>>()?,
+        params: input.pairs("params")?,
+        tags: input.pairs("tags")?,
+    };
+    Ok((run, batch))
+}
+
 pub(crate) async fn log_metric(
     State(services): State<Services>,
     CallScope(scope): CallScope,
-    input: Input,
+    LogMetric(run, point): LogMetric,
 ) -> Answer {
-    let (run, point) = (input.run()?, metric(&input)?);
     services.tracking.log_metric(&scope, run, point).await?;
     Ok(wire::nothing())
 }
@@ -172,15 +189,8 @@ pub(crate) async fn delete_tag(
 pub(crate) async fn log_batch(
     State(services): State<Services>,
     CallScope(scope): CallScope,
-    input: Input,
+    LogBatch(run, batch): LogBatch,
 ) -> Answer {
-    let run = input.run()?;
-    let metrics = input.objects("metrics")?;
-    let batch = Batch {
-        metrics: metrics.iter().map(metric).collect::<Result<_, _>>()?,
-        params: input.pairs("params")?,
-        tags: input.pairs("tags")?,
-    };
     services.tracking.log_batch(&scope, run, batch).await?;
     Ok(wire::nothing())
 }

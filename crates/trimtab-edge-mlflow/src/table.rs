@@ -41,7 +41,12 @@ pub(crate) fn routes() -> Routes<Services> {
 }
 
 fn of_tracking() -> Routes<Services> {
-    both!(Routes::new(Edge::Mlflow);
+    // A dataset's profile alone may have 16 million characters, and JSON may write each as several.
+    let inputs = |path| Route::post(path, Write, "run").body_limit(BodyLimit::Bytes(128 << 20));
+    let routes = Routes::new(Edge::Mlflow)
+        .route(inputs("/api/2.0/mlflow/runs/log-inputs"), runs::log_inputs)
+        .route(inputs("/ajax-api/2.0/mlflow/runs/log-inputs"), runs::log_inputs);
+    both!(routes;
         get "3.0/mlflow/server-info" Read "server" probes::server_info;
         post "2.0/mlflow/experiments/create" Write "experiment" experiments::create;
         get "2.0/mlflow/experiments/get" Read "experiment" experiments::get;
@@ -64,11 +69,10 @@ fn of_tracking() -> Routes<Services> {
         post "2.0/mlflow/runs/set-tag" Write "run" runs::set_tag;
         post "2.0/mlflow/runs/delete-tag" Write "run" runs::delete_tag;
         post "2.0/mlflow/runs/log-batch" Write "run" runs::log_batch;
-        post "2.0/mlflow/runs/log-inputs" Write "run" runs::log_inputs;
         post "2.0/mlflow/runs/outputs" Write "run" runs::log_outputs;
         post "2.0/mlflow/runs/log-model" Write "run" runs::log_model;
         get "2.0/mlflow/metrics/get-history" Read "run" history::get;
-        get "2.0/mlflow/metrics/get-history-bulk" Read "run" history::get_bulk;
+        get "2.0/mlflow/metrics/get-history-bulk" Read "run" history::get_whole;
         get "2.0/mlflow/metrics/get-history-bulk-interval" Read "run" history::get_bulk;
     )
 }

@@ -18,6 +18,7 @@ pub(crate) const OF_RUN: &[&str] = &[
     "param",
     "tag",
     "metric",
+    "metric_chunk",
     "latest_metric",
     "run_dataset",
     "run_model",

@@ -73,7 +73,7 @@ impl Tracking {
     }
 }
 
-fn link(
+pub(crate) fn link(
     tx: &mut Tx<'_>,
     run: RunRow,
     role: i64,
@@ -88,7 +88,11 @@ fn link(
     Ok(())
 }
 
-fn log_dataset(tx: &mut Tx<'_>, run: RunRow, input: &DatasetInput) -> Result<(), TrackingError> {
+pub(crate) fn log_dataset(
+    tx: &mut Tx<'_>,
+    run: RunRow,
+    input: &DatasetInput,
+) -> Result<(), TrackingError> {
     let dataset = &input.dataset;
     tx.execute(
         "INSERT INTO dataset (experiment, name, digest, source_type, source, schema_text, profile) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

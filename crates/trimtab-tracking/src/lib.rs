@@ -12,6 +12,7 @@ mod columns;
 mod error;
 mod experiments;
 mod gc;
+mod ingest;
 mod inputs;
 mod keys;
 mod logged_model_search;
@@ -19,32 +20,35 @@ mod logged_models;
 mod metrics;
 mod model;
 mod names;
-mod planner;
-mod run_rows;
 mod places;
+mod planner;
+mod points;
+mod run_rows;
 mod run_search;
 mod runs;
 mod search;
 mod service;
 mod sql;
-mod validate;
 mod transfers;
+mod validate;
 
 pub use artifact_path::{ArtifactPath, ArtifactUri};
 pub use artifacts::{ArtifactEntry, ArtifactListing};
 pub use error::TrackingError;
+pub use gc::{GcPlan, GcReport};
+pub use ingest::{
+    IngestExperiment, IngestKey, IngestKind, IngestLoggedModel, IngestMark, IngestRun, IngestState,
+};
 pub use keys::{KeyRange, RunKeys};
 pub use metrics::HistoryPage;
-pub use gc::{GcPlan, GcReport};
 pub use model::{
     Batch, CreateExperiment, CreateLoggedModel, CreateRun, Dataset, DatasetInput, DatasetRef,
     Experiment, ExperimentRef, Lifecycle, LoggedModel, LoggedModelMetric, LoggedModelOrder,
     LoggedModelSearch, LoggedModelStatus, MetricPoint, MetricValue, Run, RunColumns, RunSearch,
-    RunStatus,
-    RunUpdate, Search, View,
+    RunStatus, RunUpdate, Search, View,
 };
-pub use service::Tracking;
-pub use sql::MIGRATIONS;
 pub use places::{ArtifactFile, ArtifactPlace};
+pub use service::{RunsChanged, Tracking};
+pub use sql::MIGRATIONS;
 pub use transfers::{Errand, Ticket, Upload};
 pub use trimtab_blob::Pin as BlobPin;

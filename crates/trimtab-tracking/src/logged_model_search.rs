@@ -71,9 +71,9 @@ fn target(comparison: &Comparison) -> Result<Target, TrackingError> {
     match comparison.field.entity.as_deref() {
         Some("metric" | "metrics") => Ok(Target::Metric(search::number(comparison)?)),
         Some("param" | "params" | "parameter" | "parameters") => {
-            search::text(comparison, false, false).map(|()| Target::Param)
+            search::text(comparison, true, false).map(|()| Target::Param)
         }
-        Some("tag" | "tags") => search::text(comparison, false, false).map(|()| Target::Tag),
+        Some("tag" | "tags") => search::text(comparison, true, false).map(|()| Target::Tag),
         None | Some("attribute" | "attributes" | "attr") => {
             match attribute(&comparison.field.key) {
                 Some((_, SortKind::Int)) if comparison.field.key == "status" => {

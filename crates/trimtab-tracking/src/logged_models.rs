@@ -218,7 +218,7 @@ pub(crate) fn require(
     }
 }
 
-fn log_params(
+pub(crate) fn log_params(
     tx: &mut Tx<'_>,
     model: i64,
     params: &[(String, String)],
@@ -249,7 +249,12 @@ fn log_params(
     Ok(())
 }
 
-fn set_tag(tx: &mut Tx<'_>, model: i64, key: &str, value: &str) -> Result<(), TrackingError> {
+pub(crate) fn set_tag(
+    tx: &mut Tx<'_>,
+    model: i64,
+    key: &str,
+    value: &str,
+) -> Result<(), TrackingError> {
     tx.execute(
         "INSERT INTO logged_model_tag (model, key, value) VALUES (?1, ?2, ?3)
          ON CONFLICT (model, key) DO UPDATE SET value = excluded.value",

@@ -1,9 +1,14 @@
 //! Histories of metrics.
 
-use trimtab_db::{Query, Row, SortColumn, SortKind, Tx, Value, params, token_after, token_key};
-use trimtab_types::{PageToken, RunId, Scope};
+use trimtab_db::{SortColumn, SortKind, Tx, Value, params, token_key, token_of};
+use trimtab_types::{PageToken, PageTokenError, RunId, Scope};
 
-use crate::{MetricPoint, Tracking, TrackingError, search, service::find_run, sql::join};
+use crate::{
+    MetricPoint, Tracking, TrackingError,
+    points::{self, Point},
+    search,
+    service::find_run,
+};
 
 /// Points that a page has at most.
 pub(crate) const PAGE: u32 = 25_000;
@@ -26,16 +31,36 @@ fn order() -> Vec<SortColumn> {
     ]
 }
 
-/// Reads a point whose columns are `at_ms, step, class, value`.
-fn point(key: &str, row: &Row) -> Result<MetricPoint, TrackingError> {
-    Ok(MetricPoint {
+fn metric_point(key: &str, point: &Point) -> MetricPoint {
+    MetricPoint {
         key: key.to_owned(),
-        timestamp_ms: row.get(0)?,
-        step: row.get(1)?,
-        value: join(row.get(2)?, row.get(3)?),
+        timestamp_ms: point.at_ms,
+        step: point.step,
+        value: point.value(),
         model: None,
         dataset: None,
-    })
+    }
+}
+
+/// The point at which a page token stands.
+fn place(token: Option<&str>) -> Result<Option<Point>, TrackingError> {
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Ok(None);
+    };
+    match token_key(&order(), token)?.as_slice() {
+        [
+            Value::Int(at_ms),
+            Value::Int(step),
+            Value::Int(class),
+            Value::Real(stored),
+        ] => Ok(Some(Point {
+            at_ms: *at_ms,
+            step: *step,
+            class: *class,
+            stored: *stored,
+        })),
+        _ => Err(PageTokenError.into()),
+    }
 }
 
 fn metric_key(tx: &mut Tx<'_>, experiment: i64, name: &str) -> Result<Option<i64>, TrackingError> {
@@ -56,12 +81,8 @@ impl Tracking {
         limit: u32,
         page_token: Option<&str>,
     ) -> Result<HistoryPage, TrackingError> {
-        let order = order();
-        let after: Option<Vec<Value>> = match page_token {
-            Some(token) if !token.is_empty() => Some(token_key(&order, token)?),
-            Some(_) | None => None,
-        };
-        let limit = if limit == 0 { PAGE } else { limit.min(PAGE) };
+        let after = place(page_token)?;
+        let limit = if limit == 0 { PAGE } else { limit.min(PAGE) } as usize;
         let (workspace, name) = (scope.workspace.clone(), key.to_owned());
         self.db()
             .read(move |tx| {
@@ -72,25 +93,20 @@ impl Tracking {
                         next: None,
                     });
                 };
-                let mut query =
-                    Query::new("SELECT at_ms, step, class, value FROM metric WHERE run = ");
-                query.bind(run.key).push(" AND key = ").bind(key);
-                if let Some(after) = &after {
-                    query.push(" AND ").after(&order, after);
-                }
-                query.order_by(&order).push(" LIMIT ").bind(limit + 1);
-                let mut rows = tx.query(query.sql(), query.params())?;
-                let has_more = rows.len() > limit as usize;
-                rows.truncate(limit as usize);
-                let next = match rows.last() {
-                    Some(row) if has_more => Some(token_after(&order, row, 0)?),
-                    Some(_) | None => None,
-                };
-                let points = rows
-                    .iter()
-                    .map(|row| point(&name, row))
-                    .collect::<Result<_, _>>()?;
-                Ok(HistoryPage { points, next })
+                let mut found = points::page(tx, run.key, key, after, limit + 1)?;
+                let has_more = found.len() > limit;
+                found.truncate(limit);
+                let next = found.last().filter(|_| has_more).map(|last| {
+                    let key = params![last.at_ms, last.step, last.class, last.stored];
+                    token_of(&order(), key)
+                });
+                Ok(HistoryPage {
+                    points: found
+                        .iter()
+                        .map(|point| metric_point(&name, point))
+                        .collect(),
+                    next: next.transpose()?,
+                })
             })
             .await
     }
@@ -106,23 +122,19 @@ impl Tracking {
         most: u32,
     ) -> Result<Vec<MetricPoint>, TrackingError> {
         let (workspace, name) = (scope.workspace.clone(), key.to_owned());
-        let (from, to) = steps.unwrap_or((i64::MIN, i64::MAX));
-        let most = i64::from(most.max(2));
+        let steps = steps.unwrap_or((i64::MIN, i64::MAX));
+        let most = most.max(2) as usize;
         self.db()
             .read(move |tx| {
                 let run = find_run(tx, &workspace, id)?;
                 let Some(key) = metric_key(tx, run.experiment, &name)? else {
                     return Ok(Vec::new());
                 };
-                let rows = tx.query(
-                    "SELECT at_ms, step, class, value FROM (
-                         SELECT at_ms, step, class, value, ROW_NUMBER() OVER (ORDER BY step, at_ms, class, value) - 1 AS place, COUNT(*) OVER () AS total
-                         FROM metric WHERE run = ?1 AND key = ?2 AND step >= ?3 AND step <= ?4
-                     ) p WHERE total <= ?5 OR place % ((total + ?5 - 1) / ?5) = 0 OR place = total - 1
-                     ORDER BY step, at_ms, class, value",
-                    params![run.key, key, from, to, most],
-                )?;
-                rows.iter().map(|row| point(&name, row)).collect()
+                let found = points::sample(tx, run.key, key, steps, most)?;
+                Ok(found
+                    .iter()
+                    .map(|point| metric_point(&name, point))
+                    .collect())
             })
             .await
     }

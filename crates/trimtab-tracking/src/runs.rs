@@ -1,6 +1,8 @@
 //! Verbs on runs.
 
-use trimtab_db::{Lane, Tx, params};
+use std::collections::BTreeMap;
+
+use trimtab_db::{Dialect, Insert, Kind, Lane, Tx, params};
 use trimtab_types::{RunId, Scope, Time, WorkspaceId};
 
 use crate::{
@@ -54,10 +56,18 @@ impl Tracking {
         create.tags.push(name_tag.clone());
         create.name = Some(name_tag.1);
         self.ready(scope).await?;
-        let (scope, now) = (scope.clone(), self.now());
-        self.db()
-            .write(Lane::Control, move |tx| insert(tx, &scope, create, now))
-            .await
+        // What looks first and then acts goes one after the other; a new run of a given experiment needs no such thing.
+        let lane = match (&create.id, &create.experiment) {
+            (None, ExperimentRef::Id(_)) => Lane::Bulk,
+            _ => Lane::Control,
+        };
+        let (of_run, now) = (scope.clone(), self.now());
+        let run = self
+            .db()
+            .write(lane, move |tx| insert(tx, &of_run, create, now))
+            .await?;
+        self.tell(scope, run.experiment, run.id);
+        Ok(run)
     }
 
     /// The run with all its data.
@@ -81,7 +91,8 @@ impl Tracking {
             validate::tag("run_name", tag)?;
         }
         let workspace = scope.workspace.clone();
-        self.db()
+        let run = self
+            .db()
             .write(Lane::Control, move |tx| {
                 let run = active_run(tx, &workspace, id)?;
                 if let Some(status) = update.status {
@@ -101,7 +112,9 @@ impl Tracking {
                 }
                 by_id(tx, &workspace, id)
             })
-            .await
+            .await?;
+        self.tell(scope, run.experiment, id);
+        Ok(run)
     }
 
     /// Ends a run now; a run that is over stays as it is.
@@ -112,16 +125,19 @@ impl Tracking {
         status: RunStatus,
     ) -> Result<(), TrackingError> {
         let (workspace, now) = (scope.workspace.clone(), whole_ms(self.now()));
-        self.db()
+        let number = self
+            .db()
             .write(Lane::Control, move |tx| {
                 let run = find_run(tx, &workspace, id)?;
                 tx.execute(
                     "UPDATE run SET status = ?2, end_at = ?3 WHERE key = ?1 AND status IN ('RUNNING', 'SCHEDULED')",
                     params![run.key, status.as_str(), now],
                 )?;
-                Ok(())
+                Ok::<_, TrackingError>(run.number)
             })
-            .await
+            .await?;
+        self.tell(scope, number, id);
+        Ok(())
     }
 
     /// Deletes a run; it can be restored.
@@ -141,7 +157,8 @@ impl Tracking {
         to: Lifecycle,
     ) -> Result<(), TrackingError> {
         let (workspace, now) = (scope.workspace.clone(), self.now());
-        self.db()
+        let number = self
+            .db()
             .write(Lane::Control, move |tx| {
                 let run = find_run(tx, &workspace, id)?;
                 let deleted_at = (to == Lifecycle::Deleted).then_some(now);
@@ -149,9 +166,11 @@ impl Tracking {
                     "UPDATE run SET stage = ?2, deleted_at = ?3 WHERE key = ?1",
                     params![run.key, to.number(), deleted_at],
                 )?;
-                Ok(())
+                Ok::<_, TrackingError>(run.number)
             })
-            .await
+            .await?;
+        self.tell(scope, number, id);
+        Ok(())
     }
 
     /// Sets a tag of an active run; `mlflow.runName` is its name.
@@ -165,12 +184,16 @@ impl Tracking {
         let mut tag = (key.to_owned(), value.to_owned());
         validate::tag("key", &mut tag)?;
         let workspace = scope.workspace.clone();
-        self.db()
+        let number = self
+            .db()
             .write(Lane::Bulk, move |tx| {
                 let run = active_run(tx, &workspace, id)?;
-                set_tag(tx, run, &tag)
+                set_tag(tx, run, &tag)?;
+                Ok::<_, TrackingError>(run.number)
             })
-            .await
+            .await?;
+        self.tell(scope, number, id);
+        Ok(())
     }
 
     /// Adds a description of a model to the run's history of logged models (the tag `mlflow.log-model.history`, which
@@ -216,7 +239,8 @@ impl Tracking {
         key: &str,
     ) -> Result<(), TrackingError> {
         let (workspace, key) = (scope.workspace.clone(), key.to_owned());
-        self.db()
+        let number = self
+            .db()
             .write(Lane::Bulk, move |tx| {
                 let run = active_run(tx, &workspace, id)?;
                 let changed = tx.execute(
@@ -228,9 +252,11 @@ impl Tracking {
                         "No tag with name: {key} in run with id {id}"
                     )));
                 }
-                Ok(())
+                Ok(run.number)
             })
-            .await
+            .await?;
+        self.tell(scope, number, id);
+        Ok(())
     }
 }
 
@@ -251,7 +277,7 @@ fn insert(
         }
     }
     let id = create.id.unwrap_or_else(RunId::new);
-    let experiment = match create.experiment {
+    let number = match create.experiment {
         ExperimentRef::Id(id) => id,
         ExperimentRef::Name(name) => match experiments::by_name(tx, workspace, &name)? {
             Some(experiment) => experiment.id,
@@ -264,11 +290,19 @@ fn insert(
             }
         },
     };
-    let (experiment, location) = active_experiment(tx, workspace, experiment)?;
+    if tx.dialect() == Dialect::Postgres {
+        // Runs are made side by side there; a deletion of the experiment waits for them, or they for it.
+        tx.query(
+            "SELECT 1 FROM experiment WHERE workspace_id = ?1 AND id = ?2 FOR SHARE",
+            params![workspace, number],
+        )?;
+    }
+    let (experiment, location) = active_experiment(tx, workspace, number)?;
     let user = create
         .user
         .unwrap_or_else(|| scope.principal.name.to_string());
     let artifact_uri = format!("{}/{id}/artifacts", location.trim_end_matches('/'));
+    let name = create.name.unwrap_or_default();
     let start = whole_ms(create.start_time.unwrap_or(now));
     let key: i64 = tx
         .query_one(
@@ -277,27 +311,55 @@ fn insert(
                 workspace,
                 id,
                 experiment,
-                create.name.unwrap_or_default(),
-                user,
+                &name,
+                &user,
                 RunStatus::Running.as_str(),
                 start,
-                artifact_uri,
+                &artifact_uri,
                 now,
                 scope.principal.name.as_ref()
             ],
         )?
         .get(0)?;
-    let run = RunRow {
-        key,
-        experiment,
-        start_neg: -start.as_micros(),
+    // The name is among them, and the run has it already.
+    let tags: BTreeMap<String, String> = create.tags.into_iter().collect();
+    let start_neg = -start.as_micros();
+    tx.insert_many(
+        &TAGS,
+        &mut tags
+            .iter()
+            .map(|(tag, value)| params![key, tag, value, experiment, start_neg].to_vec()),
+    )?;
+    Ok(Run {
+        id,
+        experiment: number,
+        name,
+        user,
+        status: RunStatus::Running,
+        start_time: start,
+        end_time: None,
+        artifact_uri,
         lifecycle: Lifecycle::Active,
-    };
-    for tag in &create.tags {
-        set_tag(tx, run, tag)?;
-    }
-    by_id(tx, workspace, id)
+        metrics: Vec::new(),
+        params: BTreeMap::new(),
+        tags,
+        datasets: Vec::new(),
+        model_inputs: Vec::new(),
+        model_outputs: Vec::new(),
+    })
 }
+
+const TAGS: Insert = Insert {
+    table: "tag",
+    columns: &[
+        ("run", Kind::Int),
+        ("key", Kind::Text),
+        ("value", Kind::Text),
+        ("experiment", Kind::Int),
+        ("start_neg", Kind::Int),
+    ],
+    tail: "",
+};
 
 /// Sets a tag, and the name that is one.
 pub(crate) fn set_tag(

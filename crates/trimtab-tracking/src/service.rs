@@ -1,15 +1,33 @@
 //! The service's handle and what its verbs share.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
+
+use tokio::sync::broadcast;
 
 use trimtab_blob::BlobStore;
 use trimtab_db::{Db, Lane, Tx, params};
 use trimtab_types::{Clock, RunId, Scope, Time, WorkspaceId};
 
 use crate::{Lifecycle, TrackingError};
+
+/// Changes that a slow listener may be behind before it misses some.
+const BEHIND: usize = 1_024;
+/// Names of metrics that are remembered.
+const NAMES: usize = 200_000;
+
+/// A run that was made or changed; told after the commit, by this process only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunsChanged {
+    /// The workspace that it belongs to.
+    pub workspace: WorkspaceId,
+    /// The number of its experiment.
+    pub experiment: i64,
+    /// The run.
+    pub run: RunId,
+}
 
 /// Tracking; cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +40,9 @@ pub(crate) struct Inner {
     pub(crate) blobs: BlobStore,
     /// Workspaces whose experiment 0 is known to exist.
     ready: Mutex<HashSet<WorkspaceId>>,
+    changes: broadcast::Sender<RunsChanged>,
+    /// Integers of metric names by experiment, as committed. They never change, so another process cannot make them wrong.
+    metric_keys: Mutex<HashMap<i64, HashMap<String, i64>>>,
 }
 
 impl Tracking {
@@ -32,7 +53,56 @@ impl Tracking {
             clock,
             blobs,
             ready: Mutex::default(),
+            changes: broadcast::channel(BEHIND).0,
+            metric_keys: Mutex::default(),
         }))
+    }
+
+    /// Runs as they are made and changed by this process; who falls behind misses some and reads anew.
+    pub fn changes(&self) -> broadcast::Receiver<RunsChanged> {
+        self.0.changes.subscribe()
+    }
+
+    pub(crate) fn tell(&self, scope: &Scope, experiment: i64, run: RunId) {
+        // Nobody may be listening.
+        let _ = self.0.changes.send(RunsChanged {
+            workspace: scope.workspace.clone(),
+            experiment,
+            run,
+        });
+    }
+
+    /// The integers of those names of an experiment that are known; the others are missing.
+    pub(crate) fn known_keys(&self, experiment: i64, names: &[&str]) -> HashMap<String, i64> {
+        let keys = self
+            .0
+            .metric_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = keys.get(&experiment) else {
+            return HashMap::new();
+        };
+        names
+            .iter()
+            .filter_map(|name| known.get_key_value(*name))
+            .map(|(name, key)| (name.clone(), *key))
+            .collect()
+    }
+
+    /// Remembers names whose integers are committed.
+    pub(crate) fn remember_keys(&self, experiment: i64, names: Vec<(String, i64)>) {
+        if names.is_empty() {
+            return;
+        }
+        let mut keys = self
+            .0
+            .metric_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if keys.values().map(HashMap::len).sum::<usize>() > NAMES {
+            keys.clear();
+        }
+        keys.entry(experiment).or_default().extend(names);
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -80,6 +150,8 @@ impl Tracking {
 pub(crate) struct RunRow {
     pub(crate) key: i64,
     pub(crate) experiment: i64,
+    /// The experiment's number.
+    pub(crate) number: i64,
     /// Its start, negated: what the indexes of values carry.
     pub(crate) start_neg: i64,
     pub(crate) lifecycle: Lifecycle,
@@ -92,13 +164,14 @@ pub(crate) fn find_run(
 ) -> Result<RunRow, TrackingError> {
     let row = tx
         .query_opt(
-            "SELECT key, experiment, start_at, stage FROM run WHERE workspace_id = ?1 AND id = ?2",
+            "SELECT r.key, r.experiment, r.start_at, r.stage, e.id FROM run r JOIN experiment e ON e.key = r.experiment WHERE r.workspace_id = ?1 AND r.id = ?2",
             params![workspace, id],
         )?
         .ok_or_else(|| TrackingError::not_found(format!("Run with id={id} not found")))?;
     Ok(RunRow {
         key: row.get(0)?,
         experiment: row.get(1)?,
+        number: row.get(4)?,
         start_neg: -row.get::<i64>(2)?,
         lifecycle: Lifecycle::from_number(row.get(3)?),
     })

@@ -14,6 +14,11 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 2,
         sql: NAMES_AND_ORDERS,
     },
+    Migration {
+        service: "tracking",
+        number: 3,
+        sql: CHUNKS,
+    },
 ];
 
 const FIRST: &str = "CREATE TABLE experiment (key SERIAL_KEY, workspace_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, artifact_location TEXT NOT NULL, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id), UNIQUE (workspace_id, name));
@@ -69,6 +74,11 @@ ALTER TABLE tag ADD COLUMN start_neg BIGINT NOT NULL DEFAULT 0;
 UPDATE tag SET experiment = (SELECT r.experiment FROM run r WHERE r.key = tag.run), start_neg = (SELECT -r.start_at FROM run r WHERE r.key = tag.run);
 CREATE INDEX tag_by_value ON tag (experiment, key, substr(value, 1, 200), start_neg, run);
 CREATE TABLE ingest_mark (workspace_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, origin TEXT NOT NULL, mark TEXT NOT NULL, PRIMARY KEY (workspace_id, kind, id)) CLUSTERED;
+";
+
+/// Many points of one metric in one row: see `points.rs`.
+const CHUNKS: &str = "CREATE TABLE metric_chunk (no SERIAL_KEY, run BIGINT NOT NULL, key BIGINT NOT NULL, min_at BIGINT NOT NULL, max_at BIGINT NOT NULL, points BIGINT NOT NULL, data BYTEA NOT NULL);
+CREATE INDEX metric_chunk_by_run ON metric_chunk (run, key, min_at);
 ";
 
 /// How a metric's value is kept: `(class, value)`, so that rows order as -infinity, finite, infinity, NaN.

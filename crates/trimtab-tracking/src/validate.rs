@@ -48,6 +48,7 @@ pub(crate) fn key(kind: &str, path: &str, key: &str) -> Result<(), TrackingError
         );
     }
     let is_path = key.starts_with('/')
+        || key.starts_with("..")
         || key.ends_with('/')
         || key.split('/').any(|part| matches!(part, "" | "." | ".."));
     if is_path {
@@ -78,7 +79,18 @@ pub(crate) fn tag(path: &str, tag: &mut (String, String)) -> Result<(), Tracking
 }
 
 pub(crate) fn metric(path: &str, metric: &MetricPoint) -> Result<(), TrackingError> {
-    key("Metric", path, &metric.key)
+    key("Metric", path, &metric.key)?;
+    if metric.timestamp_ms < 0 {
+        let path = path.strip_suffix("key").unwrap_or_default();
+        return Err(TrackingError::invalid(
+            format!("{path}timestamp"),
+            format!(
+                "Invalid value {} for parameter '{path}timestamp' supplied: Timestamp must be a nonnegative long (64-bit integer)",
+                metric.timestamp_ms
+            ),
+        ));
+    }
+    Ok(())
 }
 
 pub(crate) fn batch(batch: &mut Batch) -> Result<(), TrackingError> {
@@ -101,12 +113,10 @@ pub(crate) fn batch(batch: &mut Batch) -> Result<(), TrackingError> {
     for (i, point) in batch.metrics.iter().enumerate() {
         metric(&format!("metrics[{i}].key"), point)?;
     }
-    let mut keys = std::collections::HashMap::new();
+    let mut keys = std::collections::HashSet::new();
     for (i, pair) in batch.params.iter_mut().enumerate() {
         param(&format!("params[{i}].key"), pair)?;
-        if let Some(before) = keys.insert(pair.0.clone(), pair.1.clone())
-            && before != pair.1
-        {
+        if !keys.insert(pair.0.clone()) {
             return Err(TrackingError::invalid(
                 format!("params[{i}].key"),
                 format!(
@@ -197,7 +207,8 @@ pub(crate) fn dataset(dataset: &Dataset, tags: &[(String, String)]) -> Result<()
                 format!("Dataset {field} cannot be empty"),
             ));
         }
-        if value.len() > limit {
+        // A text has at least as many bytes as characters: most need not be counted.
+        if value.len() > limit && value.chars().count() > limit {
             return Err(TrackingError::invalid(
                 field,
                 format!("Dataset {field} exceeds the maximum length of {limit}"),
@@ -205,10 +216,10 @@ pub(crate) fn dataset(dataset: &Dataset, tags: &[(String, String)]) -> Result<()
         }
     }
     for (key, value) in tags {
-        if key.is_empty() || key.len() > 255 || value.len() > 500 {
+        if key.is_empty() || key.chars().count() > 255 || value.chars().count() > 500 {
             return Err(TrackingError::invalid(
                 "tags",
-                "InputTag key must have 1 to 255 bytes and its value at most 500",
+                "InputTag key must have 1 to 255 characters and its value at most 500",
             ));
         }
     }
@@ -221,7 +232,7 @@ mod tests {
 
     #[test]
     fn keys_that_would_be_other_paths_are_refused() {
-        for good in ["loss", "train/loss", "a b:c-d.e_f", "größe", "..a", "a..b"] {
+        for good in ["loss", "train/loss", "a b:c-d.e_f", "größe", "a..b"] {
             assert!(key("Metric", "key", good).is_ok(), "{good}");
         }
         for bad in [
@@ -230,6 +241,7 @@ mod tests {
             "a/",
             "a//b",
             "../a",
+            "..a",
             "a/./b",
             "a\\b",
             "a#b",

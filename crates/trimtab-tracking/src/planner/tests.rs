@@ -5,6 +5,8 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod timing;
+
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use trimtab_blob::BlobStore;

@@ -242,3 +242,68 @@ async fn another_workspace_and_another_run_with_a_longer_name_keep_theirs() {
         assert!(has(&tracking, &beside).await);
     }
 }
+
+/// A hundred thousand deleted runs, each with its params, tags, points and a file; and what a writer notices of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_runs_go_while_others_write() {
+    const RUNS: u64 = 100_000;
+    let db = trimtab_db::testing::sqlite(crate::ALL).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let clock = trimtab_types::Clock::system();
+    let blobs = trimtab_blob::BlobStore::open(folder.path(), db.clone(), clock.clone());
+    let tracking = Tracking::new(db.clone(), clock, blobs.await.unwrap());
+    let made = deleted_run(&tracking, 1).await;
+    let active = run(&tracking, 2).await;
+    let template = made.id.to_string();
+    db.write(trimtab_db::Lane::Bulk, move |tx| {
+        let of = |id: &str| format!("SELECT key FROM run WHERE id = '{id}'");
+        let numbers = format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})", RUNS - 1);
+        let mut copy = |sql: String| tx.execute(&sql, &[]);
+        copy(format!(
+            "INSERT INTO run (workspace_id, id, experiment, name, user_id, status, start_at, artifact_uri, stage, deleted_at, received_at, created_by) {numbers} SELECT workspace_id, printf('%032x', n.i), experiment, name, user_id, status, start_at + n.i, 'mlflow-artifacts:/0/' || printf('%032x', n.i) || '/artifacts', stage, deleted_at, received_at, created_by FROM run, n WHERE id = '{template}'"
+        ))?;
+        for table in ["param", "tag"] {
+            copy(format!(
+                "INSERT INTO {table} (run, key, value) SELECT r.key, t.key, t.value FROM run r, {table} t WHERE t.run = ({}) AND r.stage = 1 AND r.id <> '{template}'",
+                of(&template)
+            ))?;
+        }
+        copy(format!(
+            "INSERT INTO metric (run, key, at_ms, step, class, value) SELECT r.key, m.key, m.at_ms, m.step, m.class, m.value FROM run r, metric m WHERE m.run = ({}) AND r.stage = 1 AND r.id <> '{template}'",
+            of(&template)
+        ))?;
+        copy(format!(
+            "INSERT INTO artifact (workspace_id, path, hash, size, created_at, created_by) SELECT a.workspace_id, '0/' || r.id || '/artifacts/shared.txt', a.hash, a.size, a.created_at, a.created_by FROM run r, artifact a WHERE a.path = '0/{template}/artifacts/shared.txt' AND r.stage = 1 AND r.id <> '{template}'"
+        ))?;
+        copy(format!("UPDATE blob SET refs = refs + {} WHERE hash = (SELECT hash FROM artifact WHERE path = '0/{template}/artifacts/shared.txt')", RUNS - 1))?;
+        Ok::<_, trimtab_db::DbError>(())
+    })
+    .await
+    .unwrap();
+    let begun = std::time::Instant::now();
+    let collecting = tokio::task::spawn({
+        let tracking = tracking.clone();
+        async move { gc(&tracking, GcPlan::default()).await }
+    });
+    let (mut writes, mut longest) = (0_u32, std::time::Duration::ZERO);
+    while !collecting.is_finished() {
+        let write = std::time::Instant::now();
+        tracking
+            .set_tag(&Scope::local(), active.id, "beat", &writes.to_string())
+            .await
+            .unwrap();
+        longest = longest.max(write.elapsed());
+        writes += 1;
+    }
+    let report = collecting.await.unwrap();
+    let took = begun.elapsed();
+    assert_eq!((report.runs, report.files), (RUNS, RUNS + 1));
+    println!("{RUNS} runs in {took:?}; {writes} writes meanwhile, the longest {longest:?}");
+    assert!(took < std::time::Duration::from_secs(120), "{took:?}");
+    assert!(longest < std::time::Duration::from_secs(5), "{longest:?}");
+    let left = tracking
+        .gc(&Scope::local(), GcPlan::default())
+        .await
+        .unwrap();
+    assert_eq!(left, GcReport::default());
+}

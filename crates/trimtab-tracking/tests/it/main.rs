@@ -7,6 +7,7 @@
 mod artifacts;
 mod filters;
 mod gc;
+mod migrate;
 mod runs;
 mod search;
 

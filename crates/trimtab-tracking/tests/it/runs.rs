@@ -234,3 +234,92 @@ async fn a_deleted_experiment_frees_its_name() {
         assert_eq!(found.id, first.id);
     }
 }
+
+/// What a history is, whatever way its points came: the set, by time, step and value.
+#[tokio::test]
+async fn points_one_by_one_and_in_batches_are_one_history() {
+    for (_folder, tracking) in all().await {
+        let scope = Scope::local();
+        let run = run(&tracking, 1).await;
+        let mut expected = Vec::new();
+        let mut log = async |points: Vec<(i64, f64)>| {
+            let metrics = points
+                .iter()
+                .map(|(step, value)| point("m", *value, 1_000 + step / 3, *step))
+                .collect();
+            let batch = Batch {
+                metrics,
+                ..Batch::default()
+            };
+            tracking.log_batch(&scope, run.id, batch).await.unwrap();
+            expected.extend(points);
+        };
+        let value = |step: i64| (step % 7) as f64;
+        // Out of order, overlapping, long and short, and the same batch twice.
+        for (from, to) in [
+            (200, 400),
+            (0, 5),
+            (100, 300),
+            (0, 120),
+            (0, 120),
+            (399, 401),
+        ] {
+            log((from..to).map(|step| (step, value(step))).collect()).await;
+        }
+        log(vec![(250, f64::NAN), (250, f64::INFINITY), (250, 9.0)]).await;
+        log((240..260).map(|step| (step, f64::NEG_INFINITY)).collect()).await;
+        let shown = |step: i64, value: f64| (1_000 + step / 3, step, format!("{value:?}"));
+        let mut expected: Vec<_> = expected.iter().map(|(s, v)| shown(*s, *v)).collect();
+        expected.sort();
+        expected.dedup();
+        for limit in [0, 7, 50, 421] {
+            let (mut found, mut token) = (Vec::new(), None::<String>);
+            loop {
+                let page = tracking
+                    .metric_history(&scope, run.id, "m", limit, token.as_deref())
+                    .await
+                    .unwrap();
+                found.extend(
+                    page.points
+                        .iter()
+                        .map(|p| (p.timestamp_ms, p.step, p.value)),
+                );
+                match page.next {
+                    Some(next) => token = Some(next.as_str().to_owned()),
+                    None => break,
+                }
+            }
+            assert!(found.iter().map(|p| (p.0, p.1)).is_sorted());
+            let mut found: Vec<_> = found.iter().map(|p| shown(p.1, p.2)).collect();
+            found.sort();
+            assert_eq!(found, expected, "limit {limit}");
+        }
+        let latest = tracking.get_run(&scope, run.id).await.unwrap().metrics;
+        assert_eq!((latest[0].step, latest[0].value), (400, 1.0));
+        let sample = tracking
+            .metric_sample(&scope, run.id, "m", Some((10, 390)), 20)
+            .await
+            .unwrap();
+        assert!((20..=22).contains(&sample.len()), "{}", sample.len());
+        assert!(sample.iter().map(|p| p.step).is_sorted());
+        assert_eq!((sample[0].step, sample[sample.len() - 1].step), (10, 390));
+    }
+}
+
+#[tokio::test]
+async fn changes_are_told_after_they_are_made() {
+    for (_folder, tracking) in all().await {
+        let scope = Scope::local();
+        let mut changes = tracking.changes();
+        let run = run(&tracking, 1).await;
+        tracking
+            .log_metric(&scope, run.id, point("m", 1.0, 1, 1))
+            .await
+            .unwrap();
+        for _ in 0..2 {
+            let change = changes.try_recv().unwrap();
+            assert_eq!((change.experiment, change.run), (0, run.id));
+        }
+        assert!(changes.try_recv().is_err());
+    }
+}
