@@ -26,6 +26,8 @@ pub(crate) struct Evaluation {
     pub(crate) champion: Option<RevisionId>,
     pub(crate) challenger: RevisionId,
     pub(crate) dataset: Option<DatasetVersionId>,
+    /// Of the gate's bootstrap.
+    pub(crate) seed: u64,
 }
 
 /// Labelled rows without those in quarantined spans: inputs named as the model's inputs, labels, units.
@@ -151,7 +153,7 @@ impl Loop {
                 rows,
                 has_champion: false,
                 training_label_means: Vec::new(),
-                seed: 0,
+                seed: evaluation.seed,
             }));
         };
         let span = (frozen.evaluation_from, frozen.evaluation_to);
@@ -188,7 +190,7 @@ impl Loop {
                 &spec.label,
                 span.1.since(span.0).as_micros(),
             ),
-            seed: 0,
+            seed: evaluation.seed,
         });
         report.expected = expect(&judged);
         Ok(report)

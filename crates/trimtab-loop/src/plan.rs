@@ -168,6 +168,9 @@ pub struct PlanGiven {
     /// It is sent because a person moved the alias that the endpoint follows.
     #[serde(default)]
     pub follows_alias: bool,
+    /// Seed of the gate's draws.
+    #[serde(default)]
+    pub seed: u64,
 }
 
 impl Plan {

@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     pub(crate) ticking: tokio::sync::Mutex<()>,
     /// Lets the live loop look at once, not at its next tick.
     pub(crate) woken: tokio::sync::Notify,
+    /// Seed of what plans written from now on draw.
+    pub(crate) seed: std::sync::atomic::AtomicU64,
     /// Whether this process has done a tick; the first one does what an earlier process, killed, left open.
     pub(crate) has_ticked: std::sync::atomic::AtomicBool,
 }
@@ -86,6 +88,7 @@ impl Loop {
             holder,
             ticking: tokio::sync::Mutex::default(),
             woken: tokio::sync::Notify::new(),
+            seed: std::sync::atomic::AtomicU64::new(0),
             has_ticked: std::sync::atomic::AtomicBool::new(false),
         }))
     }
@@ -93,6 +96,14 @@ impl Loop {
     /// Sets the environment of training stages, such as `MLFLOW_TRACKING_URI`, once the address is known.
     pub async fn set_training_env(&self, env: impl TrainingEnv + 'static) {
         *self.0.training_env.write().await = Arc::new(env);
+    }
+
+    /// Sets the seed of everything that plans written from now on draw at random; it is kept with each plan, so that a
+    /// restart draws the same.
+    pub fn set_seed(&self, seed: u64) {
+        self.0
+            .seed
+            .store(seed, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Replaces the triggers and rollout policies of a project. Another project's trigger of the same name is a
@@ -248,6 +259,10 @@ impl Loop {
         cause: Cause,
         given: PlanGiven,
     ) -> Result<PlanId, LoopError> {
+        let given = PlanGiven {
+            seed: self.0.seed.load(std::sync::atomic::Ordering::Relaxed),
+            ..given
+        };
         let mut plan = Plan::new(trigger, endpoint, cause, given, self.0.clock.now());
         plan.rows_served = self.rows_served(scope, &plan.endpoint).await?;
         let id = plan.id;

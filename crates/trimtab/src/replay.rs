@@ -128,6 +128,7 @@ pub(crate) async fn play(
         data_dir: data_dir.clone(),
         listen: vec![args.listen.clone()],
         replay_from: Some(first),
+        seed: args.seed,
         ..server
     })
     .await?;

@@ -64,6 +64,8 @@ pub(crate) struct ServerConfig {
     pub(crate) listen: Vec<String>,
     /// Run on the replay clock, which begins here in a new folder.
     pub(crate) replay_from: Option<Time>,
+    /// Seed of everything that draws at random.
+    pub(crate) seed: u64,
     /// PostgreSQL instead of SQLite in the data folder.
     pub(crate) database: Option<String>,
     /// The Python that training stages find first.
@@ -89,6 +91,7 @@ impl ServerConfig {
             data_dir: config.data_dir.value.clone(),
             listen: config.listen.value.clone(),
             replay_from: None,
+            seed: 0,
             database: config
                 .database
                 .value
@@ -324,6 +327,7 @@ async fn build(
         monitors: monitors.clone(),
     };
     let controller = Loop::new(db.clone(), clock.clone(), of_loop, folder.inside("inputs")?);
+    controller.set_seed(config.seed);
     let backups = Backups::open(folder.path.clone(), clock.clone());
     let policy = WebhookPolicy {
         allow_private: config.webhooks_allow_private,

@@ -183,6 +183,7 @@ impl Loop {
                 Some(trained) => Some(trained.dataset_version),
                 None => self.champion_dataset(scope, spec).await?,
             },
+            seed: plan.given.seed,
         };
         let report = self.evaluate(scope, spec, &evaluation).await?;
         let output = serde_json::to_value(&report).unwrap_or_default();

@@ -170,3 +170,37 @@ async fn plans_are_paged_newest_first() {
         assert_eq!(paged, fired);
     }
 }
+
+/// The seed that a plan has, and what its gate drew.
+async fn gate_of(seed: u64) -> (u64, serde_json::Value) {
+    let world = World::all().await.remove(0);
+    world.controller.set_seed(seed);
+    world.with_champion().await;
+    for number in 0..12 {
+        world.live(&rows(number, NEW, false)).await;
+        world.controller.advance(day(number) + DAY).await.unwrap();
+    }
+    let plan = world
+        .controller
+        .fire(&world.scope, &name("retrain"), None)
+        .await
+        .unwrap();
+    // What was given to the plan counts, whatever is set later.
+    world.controller.set_seed(seed + 7);
+    world.training(NEW, world.controller.tick()).await.unwrap();
+    let plan = world.plan(plan).await;
+    let gate = plan.steps.iter().find(|step| step.name == StepName::Gate);
+    let gate = serde_json::to_value(gate.unwrap()).unwrap();
+    (plan.given.seed, gate["output"]["difference"].clone())
+}
+
+#[tokio::test]
+async fn the_gate_draws_from_the_seed_of_its_plan() {
+    let (seed, zero) = gate_of(0).await;
+    assert_eq!((seed, &zero), (0, &gate_of(0).await.1));
+    let (seed, one) = gate_of(1).await;
+    assert_eq!(seed, 1);
+    assert!(zero["low"].is_f64() && one["low"].is_f64(), "{zero} {one}");
+    assert_eq!(zero["estimate"], one["estimate"]);
+    assert_ne!((&zero["low"], &zero["high"]), (&one["low"], &one["high"]));
+}
