@@ -101,7 +101,10 @@ def test_a_model_served_by_name_and_alias(client, run, tmp_path):
     name = f"served-{uuid.uuid4().hex}"
     model = LogisticRegression().fit(X, Y)
     with mlflow.start_run():
-        mlflow.sklearn.log_model(model, name="clf", signature=infer_signature(X, model.predict(X)), registered_model_name=name)
+        mlflow.sklearn.log_model(
+            model, name="clf", signature=infer_signature(X, model.predict(X)), registered_model_name=name,
+            pip_requirements=["scikit-learn"],
+        )
     client.set_registered_model_alias(name, "champion", "1")
     port = free_port()
     with (tmp_path / "log").open("w+") as log:
@@ -136,7 +139,7 @@ def test_a_prediction_by_the_command(client, run, tmp_path):
     name = f"predicted-{uuid.uuid4().hex}"
     model = LogisticRegression().fit(X, Y)
     with mlflow.start_run():
-        mlflow.sklearn.log_model(model, name="clf", registered_model_name=name)
+        mlflow.sklearn.log_model(model, name="clf", registered_model_name=name, pip_requirements=["scikit-learn"])
     table = tmp_path / "in.csv"
     X.to_csv(table, index=False)
     out = tmp_path / "out.json"
