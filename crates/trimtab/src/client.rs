@@ -192,7 +192,7 @@ fn is_loopback(url: &str) -> bool {
     }
 }
 
-fn token() -> Option<String> {
+pub(crate) fn token() -> Option<String> {
     ["TRIMTAB_TOKEN", "MLFLOW_TRACKING_TOKEN"]
         .iter()
         .find_map(|name| env::var(name).ok())
