@@ -23,7 +23,7 @@ pub(crate) struct Client {
 impl Client {
     /// A client of the server that `--server`, `TRIMTAB_SERVER` or `server:` of trimtab.yaml names.
     pub(crate) fn new(server: Option<&str>, workspace: Option<&str>) -> anyhow::Result<Self> {
-        let url = resolve(server);
+        let url = with_scheme(resolve(server));
         let builder = reqwest::Client::builder();
         // No proxy leads to this machine; one that the environment names for the world would be asked all the same.
         let builder = if is_loopback(&url) {
@@ -160,6 +160,15 @@ async fn refusal(url: &str, response: Response) -> anyhow::Error {
         .hint("name the right server with `--server URL`")
         .into(),
         Err(_) => Told::new(exit, format!("the server at {url} answered {status}")).into(),
+    }
+}
+
+/// `localhost:5000` is an address that people type.
+fn with_scheme(url: String) -> String {
+    if url.contains("://") {
+        url
+    } else {
+        format!("http://{url}")
     }
 }
 

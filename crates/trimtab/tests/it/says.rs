@@ -130,7 +130,7 @@ fn errors_say_what_to_do() {
     error: cannot read ./trimtab.yaml: No such file or directory (os error 2)
 
     hint: `trimtab apply DIR` names the folder with trimtab.yaml
-    exit 1
+    exit 4
     "#);
     assert_snapshot!(refused(folder, &["serve"]), @r#"
     error: unrecognized subcommand 'serve'
@@ -142,12 +142,24 @@ fn errors_say_what_to_do() {
     For more information, try '--help'.
     exit 2
     "#);
-    assert_snapshot!(refused(folder, &["rollout", "abort", "x"]), @r#"
-    error: invalid value 'x' for '<ID>': `x` is not an id of kind RolloutId: expected 32 hexadecimal digits
+    // What people type is enough of an address.
+    assert_snapshot!(refused(folder, &["rollout", "abort", "x", "--server", "127.0.0.1:9"]), @r#"
+    error: the server at http://127.0.0.1:9 cannot be reached: Connection refused (os error 111)
 
-    For more information, try '--help'.
-    exit 2
+    hint: start one with `trimtab server`, or name another with `--server URL`
+    exit 3
     "#);
+    fs::write(
+        folder.join("dvc.yaml"),
+        "stages:\n  train:\n    cmd: echo\n",
+    )
+    .unwrap();
+    assert_snapshot!(refused(folder, &["data", "version", "none.csv"]), @r#"
+    error: cannot read none.csv: No such file or directory (os error 2)
+    exit 4
+    "#);
+    let unknown = refused(folder, &["repro", "trian"]);
+    assert!(unknown.ends_with("exit 4"), "{unknown}");
     assert_snapshot!(refused(folder, &["data", "version"]), @r#"
     error: the following required arguments were not provided:
       <FILE>
@@ -199,7 +211,7 @@ fn errors_say_what_to_do() {
     error: trimtab.toml line 1: there is no key `data_dri`
 
     hint: did you mean `data_dir`?
-    exit 1
+    exit 4
     "#);
     fs::remove_file(folder.join("trimtab.toml")).unwrap();
     fs::write(
@@ -211,7 +223,7 @@ fn errors_say_what_to_do() {
     error: ./trimtab.yaml line 3: there is no key `modle` here
 
     hint: did you mean `model`?
-    exit 1
+    exit 4
     "#);
     fs::write(folder.join("file"), "").unwrap();
     assert_snapshot!(refused(folder, &["server", "--data-dir", "file"]), @r#"
