@@ -41,6 +41,11 @@ fn help_fits_a_screen_and_names_every_command() {
       rollout      Show, start and stop rollouts
       models       Work with registered models
       token        Make, list and revoke access tokens
+      gc           Remove for good what was deleted: runs, experiments, logged models, with their files
+                   (role admin)
+      backup       Copy everything of a running server into a folder; again, only what is new (role
+                   admin)
+      restore      Make a data folder of a backup
       config       Show how this process would run
       doctor       Check the server, and what it needs on this machine
       completions  Write a completion script for a shell
@@ -135,7 +140,7 @@ fn errors_say_what_to_do() {
     assert_snapshot!(refused(folder, &["serve"]), @r#"
     error: unrecognized subcommand 'serve'
 
-      tip: a similar subcommand exists: 'server'
+      tip: some similar subcommands exist: 'restore', 'server'
 
     Usage: trimtab [OPTIONS] <COMMAND>
 
@@ -179,7 +184,7 @@ fn errors_say_what_to_do() {
     error: `5000` is not an address to listen on
 
     hint: write it as 127.0.0.1:5000, [::1]:5000 or localhost:5000
-    exit 1
+    exit 4
     "#);
     assert_snapshot!(refused(folder, &["server", "--listen", "0.0.0.0:0"]), @r#"
     error: 0.0.0.0 can be reached from other machines, and no token exists yet
@@ -275,16 +280,18 @@ fn config_show_says_where_each_value_came_from() {
         .unwrap();
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r#"
     file trimtab.toml
-    SETTING           VALUE                        FROM
-    data_dir          elsewhere                    variable TRIMTAB_DATA_DIR
-    listen            ["127.0.0.1:7000"]           trimtab.toml
-    database          postgresql://me:***@host/db  variable TRIMTAB_DATABASE
-    python            -                            default
-    onnx_runtime      -                            default
-    insecure_no_auth  false                        default
-    allowed_hosts     []                           default
-    allowed_origins   []                           default
-    log_format        text                         default
+    SETTING                 VALUE                        FROM
+    data_dir                elsewhere                    variable TRIMTAB_DATA_DIR
+    listen                  ["127.0.0.1:7000"]           trimtab.toml
+    database                postgresql://me:***@host/db  variable TRIMTAB_DATABASE
+    python                  -                            default
+    onnx_runtime            -                            default
+    insecure_no_auth        false                        default
+    allowed_hosts           []                           default
+    allowed_origins         []                           default
+    webhooks_allow_private  false                        default
+    log_format              text                         default
+    keep_deleted            -                            default
     "#);
 }
 
