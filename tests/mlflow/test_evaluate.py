@@ -30,7 +30,10 @@ def experiment():
 def classifier():
     x = DATA[["a", "b"]]
     model = LogisticRegression().fit(x, DATA["y"])
-    return mlflow.sklearn.log_model(model, name="clf", signature=infer_signature(x, model.predict(x))), model
+    # The packages are named: finding them out costs a process of its own each time.
+    return mlflow.sklearn.log_model(
+        model, name="clf", signature=infer_signature(x, model.predict(x)), pip_requirements=["scikit-learn"]
+    ), model
 
 
 def files(client, run, path=None):

@@ -265,3 +265,31 @@ def test_long_histories_come_in_pages(client, experiment):
         client.log_batch(run, metrics=[Metric("m", float(i), i, i) for i in range(start, start + 1000)])
     history = client.get_metric_history(run, "m")
     assert [m.step for m in history] == list(range(30_000))
+
+
+def test_a_history_is_the_set_of_its_points(client, experiment):
+    """Out of order, one by one and in batches, the same points again: sorted, each once; the latest is the greatest step."""
+    run = client.create_run(experiment).info.run_id
+    points = [Metric("m", step / 4, 1_000 + step, step) for step in range(200)]
+    client.log_batch(run, metrics=points[120:])
+    client.log_batch(run, metrics=points[:150])
+    client.log_batch(run, metrics=points[:150])
+    client.log_batch(run, metrics=list(reversed(points[30:60])))
+    for point in (points[199], points[7]):
+        client.log_metric(run, point.key, point.value, timestamp=point.timestamp, step=point.step)
+    client.log_metric(run, "m", -1.0, timestamp=1_007, step=7)
+    history = [(m.timestamp, m.step, m.value) for m in client.get_metric_history(run, "m")]
+    assert history == sorted([(p.timestamp, p.step, p.value) for p in points] + [(1_007, 7, -1.0)])
+    latest = client.get_run(run).data.metrics
+    assert latest == {"m": 199 / 4}
+
+
+def test_a_history_holds_what_json_lacks_in_batches_too(client, experiment):
+    run = client.create_run(experiment).info.run_id
+    odd = {3: math.nan, 5: math.inf, 9: -math.inf}
+    client.log_batch(run, metrics=[Metric("m", odd.get(step, float(step)), 1, step) for step in range(40)])
+    history = client.get_metric_history(run, "m")
+    assert [m.step for m in history] == list(range(40))
+    assert math.isnan(history[3].value)
+    assert (history[5].value, history[9].value) == (1.7976931348623157e308, -1.7976931348623157e308)
+    assert history[39].value == 39.0

@@ -48,23 +48,30 @@ impl BlobStore {
             uri: uri.chars().take(200).collect(),
         };
         // The root of the file system, or a name directly in it, is no place for artifacts.
-        let path = local(uri)
+        let given = local(uri)
             .filter(|path| path.components().count() > 2)
             .ok_or_else(outside)?;
-        let path = blocking("read a location", move || std::fs::canonicalize(path))
+        let written = given.clone();
+        let real = blocking("read a location", move || std::fs::canonicalize(written))
             .await
             .map_err(|_| outside())?;
-        if path.starts_with(self.root()) || self.root().starts_with(&path) {
+        if real.starts_with(self.root()) || self.root().starts_with(&real) {
             return Err(outside());
         }
-        let root = path.to_str().ok_or_else(outside)?.to_owned();
+        // Runs may name it as it was given, or as it really is.
+        let mut roots = Vec::new();
+        for path in [given, real] {
+            roots.push(path.to_str().ok_or_else(outside)?.to_owned());
+        }
         let (scope, now) = (scope.clone(), self.clock().wall());
         self.db()
             .write(Lane::Bulk, move |tx| {
-                tx.execute(
-                    "INSERT INTO artifact_root (workspace_id, uri, created_at, created_by) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (workspace_id, uri) DO NOTHING",
-                    params![&scope.workspace, &root, now, scope.principal.name.as_ref()],
-                )?;
+                for root in &roots {
+                    tx.execute(
+                        "INSERT INTO artifact_root (workspace_id, uri, created_at, created_by) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (workspace_id, uri) DO NOTHING",
+                        params![&scope.workspace, root, now, scope.principal.name.as_ref()],
+                    )?;
+                }
                 Ok::<_, BlobError>(())
             })
             .await
@@ -175,20 +182,18 @@ impl BlobStore {
     }
 }
 
-/// The path, if it lies below a root; a symbolic link anywhere below the root refuses it.
+/// The path, if it lies below a root; a symbolic link anywhere below the root refuses it. What lies below no root is
+/// not even looked for, so that nobody learns what else is on this machine.
 fn within(path: &Path, roots: &[String]) -> io::Result<Option<PathBuf>> {
-    // The roots were resolved when they were registered; the location's own beginning may be written otherwise.
-    let resolved = std::fs::canonicalize(path)?;
-    let Some(root) = roots
+    let below = roots
         .iter()
-        .map(Path::new)
-        .find(|root| resolved.starts_with(root))
-    else {
+        .find_map(|root| Some((root, path.strip_prefix(root).ok()?)));
+    let Some((root, below)) = below else {
         return Ok(None);
     };
-    // A link below the root changes the path's tail: what was asked must end as what was found.
-    let tail = resolved.strip_prefix(root).unwrap_or(Path::new(""));
-    Ok(path.ends_with(tail).then_some(resolved))
+    let expected = std::fs::canonicalize(root)?.join(below);
+    let resolved = std::fs::canonicalize(path)?;
+    Ok((resolved == expected).then_some(resolved))
 }
 
 fn list(path: &Path) -> io::Result<Vec<ForeignEntry>> {

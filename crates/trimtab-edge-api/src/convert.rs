@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod data;
 pub(crate) mod endpoint;
+pub(crate) mod ingest;
 pub(crate) mod model;
 pub(crate) mod monitor;
 pub(crate) mod plan;

@@ -9,6 +9,7 @@ pub(crate) mod experiment;
 pub(crate) mod feedback;
 pub(crate) mod gc;
 pub(crate) mod home;
+pub(crate) mod ingest;
 pub(crate) mod lineage;
 pub(crate) mod model;
 pub(crate) mod monitor;

@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod endpoint;
 mod home;
+mod ingest;
 mod keeping;
 mod lineage;
 mod model;
@@ -28,6 +29,12 @@ pub use home::{
     Home, HomeChampion, HomeChecks, HomeData, HomeDrift, HomeHealth, HomeRollout, HomeRow, HomeRun,
 };
 pub use keeping::{Backup, BackupFile, GcAnswer, GcRequest};
+pub use ingest::{
+    IngestAlias, IngestCheck, IngestCollision, IngestDataset, IngestExperiment, IngestFile, IngestKey,
+    IngestLoggedModel, IngestMark, IngestModel, IngestModelMetric, IngestOutput, IngestPrint,
+    IngestPrinter, IngestPrintsOf, IngestReceipt, IngestRequest, IngestRoot, IngestRun, IngestSeries, IngestState,
+    IngestValue, IngestVersion,
+};
 pub use lineage::{Lineage, LineageEdge, PredictionsTouched};
 pub use model::{Alias, Model, ModelSummary, ModelVersion};
 pub use monitor::{

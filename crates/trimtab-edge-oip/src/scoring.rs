@@ -178,8 +178,8 @@ fn json_request(
     let (mut request, form) = match *field {
         "dataframe_split" => (frame::split(info, row_key, input)?, Form::Records),
         "dataframe_records" => (frame::records(info, row_key, input)?, Form::Records),
-        "instances" => (tensors::instances(info, input)?, Form::Columns),
-        _ => (tensors::inputs(info, input)?, Form::Columns),
+        "instances" => (tensors::instances(info, row_key, input)?, Form::Columns),
+        _ => (tensors::inputs(info, row_key, input)?, Form::Columns),
     };
     if let Some(params) = envelope.params {
         if params.row_keys.is_some() {

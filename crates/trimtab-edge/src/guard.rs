@@ -81,6 +81,7 @@ pub(crate) async fn guard(
         };
         audit(&guard, &scope, action, route.resource, object, status, &id).await;
     }
+    harden(response.headers_mut());
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert("x-request-id", value);
     }
@@ -228,11 +229,13 @@ fn check_site(policy: &HostPolicy, request: &Request) -> Result<(), Failure> {
         .get(header::HOST)
         .and_then(|value| value.to_str().ok())
         .or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
-    if policy.loopback_only
+    // On other addresses whoever lists names means them; an address in place of a name is nobody's rebinding.
+    if (policy.loopback_only || !policy.allowed.is_empty())
         && let Some(authority) = authority
     {
         let host = host_of(authority);
         let is_known = is_loopback_name(host)
+            || (!policy.loopback_only && host.parse::<std::net::IpAddr>().is_ok())
             || policy
                 .allowed
                 .iter()
@@ -273,6 +276,18 @@ fn check_site(policy: &HostPolicy, request: &Request) -> Result<(), Failure> {
         .hint("list the page's origin in `allowed_origins` of trimtab.toml"));
     }
     Ok(())
+}
+
+/// No browser guesses a type, or shows an answer inside a page of another site; a handler that says more is heard.
+fn harden(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
+    ] {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
 }
 
 /// The name in `name`, `name:port`, `[::1]:port`.

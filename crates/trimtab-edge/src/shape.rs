@@ -49,7 +49,7 @@ fn mlflow(failure: &Failure) -> Value {
         ErrorCode::Conflict => "RESOURCE_CONFLICT",
         ErrorCode::Denied => "PERMISSION_DENIED",
         ErrorCode::Unauthenticated => "UNAUTHENTICATED",
-        ErrorCode::Limited { .. } => "RESOURCE_LIMIT_EXCEEDED",
+        ErrorCode::Limited { .. } => "REQUEST_LIMIT_EXCEEDED",
         ErrorCode::Unavailable => "TEMPORARILY_UNAVAILABLE",
         ErrorCode::DeadlineExceeded => "DEADLINE_EXCEEDED",
         ErrorCode::Unsupported => "NOT_IMPLEMENTED",
@@ -125,7 +125,7 @@ mod tests {
             (
                 ErrorCode::Limited { retry_after: None },
                 429,
-                "RESOURCE_LIMIT_EXCEEDED",
+                "REQUEST_LIMIT_EXCEEDED",
             ),
             (ErrorCode::Unavailable, 503, "TEMPORARILY_UNAVAILABLE"),
             (ErrorCode::DeadlineExceeded, 504, "DEADLINE_EXCEEDED"),

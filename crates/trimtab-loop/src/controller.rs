@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use trimtab_events::{Scan, ServedAs};
 use trimtab_serving::{EndpointSpec, Traffic};
-use trimtab_types::{Duration, Scope, Time};
+use trimtab_types::{Coded as _, Duration, ErrorCode, Scope, Time};
 
 use crate::{
     Bounds, DecisionKind, Loop, LoopError, Move, Observed, PairedRow, Rollout, RolloutState,
@@ -276,10 +276,16 @@ impl Loop {
         endpoint: &trimtab_types::Name,
     ) -> Result<EndpointSpec, LoopError> {
         let serving = &self.0.services.serving;
-        let found = serving.endpoint(scope, endpoint).await;
-        Ok(found
-            .map_err(service("serving", format!("read endpoint `{endpoint}`")))?
-            .spec)
+        match serving.endpoint(scope, endpoint).await {
+            Ok(found) => Ok(found.spec),
+            Err(error) if error.code() == ErrorCode::NotFound => Err(LoopError::NotFound {
+                kind: "endpoint",
+                name: endpoint.to_string(),
+            }),
+            Err(error) => Err(service("serving", format!("read endpoint `{endpoint}`"))(
+                error,
+            )),
+        }
     }
 }
 

@@ -14,7 +14,10 @@ use trimtab_pipeline::Pipelines;
 use trimtab_registry::Registry;
 use trimtab_serving::Serving;
 use trimtab_tracking::Tracking;
-use trimtab_types::{Clock, DatasetVersionId, Name, PlanId, RolloutId, Scope, Time, WorkspaceId};
+use trimtab_types::{
+    Clock, Coded as _, DatasetVersionId, ErrorCode, Name, PlanId, RolloutId, Scope, Time,
+    WorkspaceId,
+};
 
 use crate::{
     Cause, Decision, DecisionKind, LoopError, Plan, PlanGiven, PlanState, Rollout, RolloutPolicy,
@@ -235,10 +238,16 @@ impl Loop {
             .registry
             .get_version(scope, &spec.model, version)
             .await
-            .map_err(crate::error::service(
-                "registry",
-                format!("read version {version} of `{}`", spec.model),
-            ))?;
+            .map_err(|error| match error.code() {
+                ErrorCode::NotFound => LoopError::NotFound {
+                    kind: "model version",
+                    name: format!("{}/{version}", spec.model),
+                },
+                _ => service(
+                    "registry",
+                    format!("read version {version} of `{}`", spec.model),
+                )(error),
+            })?;
         let cause = Cause::Person {
             name: scope.principal.name.to_string(),
         };

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use trimtab_serving::EndpointSpec;
+use trimtab_serving::{EndpointSpec, Waiting};
 use trimtab_types::{Coded as _, DatasetVersionId, Scope, Time};
 
 use crate::{
@@ -77,7 +77,16 @@ impl Loop {
                     plan.end(state, self.0.clock.now());
                     self.keep(scope, plan).await?;
                 }
-                Err(error) if is_passing(&error) => return Err(error),
+                Err(error) if is_passing(&error) => {
+                    // Whoever asks an endpoint without a champion is told what keeps it.
+                    let waiting = Waiting {
+                        why: format!("step `{}` is tried again: {}", name.as_str(), chain(&error)),
+                        hint: error.hint(),
+                    };
+                    let serving = &self.0.services.serving;
+                    serving.explain(scope, &plan.endpoint, &waiting);
+                    return Err(error);
+                }
                 Err(error) => {
                     let reason = chain(&error);
                     plan.fail(name, reason.clone(), error.hint(), self.0.clock.now());
@@ -252,7 +261,7 @@ fn is_passing(error: &LoopError) -> bool {
 }
 
 /// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -11,7 +11,7 @@ use trimtab_types::{Duration, Scope, Time, WorkspaceId};
 
 use crate::{
     Admission, Autonomy, Cause, DecisionKind, Loop, LoopError, PlanGiven, TriggerSpec, admit,
-    error::service, has_new_data, sql,
+    error::service, has_new_data, sql, steps::chain,
 };
 
 /// How often the live loop looks, when nothing wakes it sooner.
@@ -30,13 +30,27 @@ impl Loop {
     pub async fn run(self, tasks: Tasks) {
         self.0.trainings.run_beside(&tasks);
         let mut changes = self.0.db.outbox_changes();
+        let mut last_failure = String::new();
         while !tasks.is_cancelled() {
             if let Err(error) = self.tick().await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the loop's tick failed; it is tried again"
-                );
+                let said = chain(&error);
+                if said != last_failure {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the loop's tick failed; it is tried again, and told again when it fails otherwise"
+                    );
+                    last_failure = said;
+                }
+                // What failed wrote messages of its own: they are no reason to try again at once.
+                tokio::select! {
+                    () = tasks.cancelled() => break,
+                    () = tokio::time::sleep(TICK) => {}
+                    () = self.0.woken.notified() => {}
+                }
+                changes.mark_unchanged();
+                continue;
             }
+            last_failure.clear();
             tokio::select! {
                 () = tasks.cancelled() => break,
                 () = tokio::time::sleep(TICK) => {}
@@ -157,7 +171,10 @@ impl Loop {
         let mut first_failure = None;
         for workspace in workspaces {
             if let Err(error) = self.tick_workspace(&workspace).await {
-                tracing::error!(%workspace, error = &error as &dyn std::error::Error, "the loop could not go on");
+                // The first one is told by whoever called.
+                if first_failure.is_some() {
+                    tracing::warn!(%workspace, error = &error as &dyn std::error::Error, "the loop could not go on");
+                }
                 first_failure.get_or_insert(error);
             }
         }

@@ -170,9 +170,9 @@ impl Coded for PipelineError {
                     .to_owned(),
             ),
             Self::Busy { .. } => Some("wait until it has ended".to_owned()),
-            Self::NoPipeline { .. } => {
-                Some("commit the file, or name the folder that holds it as `subfolder`".to_owned())
-            }
+            Self::NoPipeline { .. } => Some(
+                "commit the file, or run `trimtab apply` in the folder that holds it".to_owned(),
+            ),
             Self::NoExecution { .. }
             | Self::NoOutput { .. }
             | Self::Lost { .. }

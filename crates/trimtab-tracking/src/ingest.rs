@@ -11,7 +11,7 @@ use trimtab_types::{LoggedModelId, RunId, Scope, Time, WorkspaceId};
 use crate::{
     DatasetInput, Lifecycle, LoggedModelMetric, LoggedModelStatus, MetricPoint, RunStatus,
     Tracking, TrackingError, batch, inputs, logged_models, runs,
-    service::{RunRow, find_run},
+    service::find_run,
     validate,
 };
 
@@ -516,11 +516,9 @@ fn put_run(tx: &mut Tx<'_>, scope: &Scope, run: &IngestRun) -> Result<(), Tracki
         },
     )?;
     let experiment = experiment_key(tx, workspace, run.experiment)?;
-    let key: i64 = tx
-        .query_one(
+    tx.execute(
             "INSERT INTO run (workspace_id, id, experiment, name, user_id, status, start_at, end_at, artifact_uri, stage, deleted_at, received_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?7, ?12)
-             ON CONFLICT (workspace_id, id) DO UPDATE SET name = excluded.name, status = excluded.status, end_at = excluded.end_at, stage = excluded.stage, deleted_at = excluded.deleted_at
-             RETURNING key",
+             ON CONFLICT (workspace_id, id) DO UPDATE SET name = excluded.name, status = excluded.status, end_at = excluded.end_at, stage = excluded.stage, deleted_at = excluded.deleted_at",
             params![
                 workspace,
                 run.id,
@@ -535,15 +533,8 @@ fn put_run(tx: &mut Tx<'_>, scope: &Scope, run: &IngestRun) -> Result<(), Tracki
                 run.deleted_at,
                 scope.principal.name.as_ref()
             ],
-        )?
-        .get(0)?;
-    let row = RunRow {
-        key,
-        experiment,
-        number: run.experiment,
-        start_neg: -run.start_time.as_micros(),
-        lifecycle: run.lifecycle,
-    };
+    )?;
+    let row = find_run(tx, workspace, run.id)?;
     batch::log_params(tx, run.id, row, &run.params)?;
     run.tags
         .iter()

@@ -89,7 +89,16 @@ impl Question {
         experiments: &[i64],
     ) -> Result<(), TrackingError> {
         for comparison in &self.comparisons {
-            run_search::condition(tx, query, experiments, comparison)?;
+            let target = run_search::target(&comparison.field, "filter")?;
+            let joined = self.order.joins.iter().position(|join| *join == target);
+            if let (Target::Metric(_), Some(place)) = (&target, joined) {
+                // What is ordered by is at hand.
+                let number = search::number(comparison)?;
+                query.push(" AND ");
+                search::metric_value(query, &format!("o{place}"), comparison.operator, number);
+            } else {
+                run_search::condition(tx, query, experiments, comparison)?;
+            }
         }
         if let Some(key) = &self.paging.after {
             query.push(" AND ").after(self.sort(), key);
@@ -108,6 +117,7 @@ pub(crate) fn find(
     if experiments.is_empty() {
         return Ok(Page::last(Vec::new()));
     }
+    nested_loops(tx)?;
     let rows = if let Some(few) = drive::candidates(tx, question, &experiments, limits)? {
         if few.is_empty() {
             Vec::new()
@@ -117,7 +127,6 @@ pub(crate) fn find(
     } else if walk::can_walk(&question.order)
         && experiments.len() * question.stages().len() <= limits.cursors
     {
-        nested_loops(tx)?;
         walk::rows(tx, question, &experiments, limits)?
     } else {
         sorted(tx, question, &experiments, None)?
@@ -138,7 +147,7 @@ fn experiments(tx: &mut Tx<'_>, question: &Question) -> Result<Vec<i64>, DbError
         .collect()
 }
 
-/// PostgreSQL thinks of reading whole tables where it knows too little of them; a walk never wants that.
+/// PostgreSQL thinks of reading whole tables where it knows too little of them; a search never wants that.
 fn nested_loops(tx: &mut Tx<'_>) -> Result<(), DbError> {
     if tx.dialect() == Dialect::Postgres {
         tx.query(

@@ -72,12 +72,16 @@ impl PartialEq for Point {
 
 impl Eq for Point {}
 
+fn low_byte(number: u64) -> u8 {
+    number.to_le_bytes()[0]
+}
+
 fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(low_byte(number) | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(low_byte(number));
 }
 
 fn take(data: &mut &[u8]) -> Option<u64> {
@@ -95,11 +99,11 @@ fn take(data: &mut &[u8]) -> Option<u64> {
 
 /// Small differences in either direction become small numbers.
 fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)) as u64
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
 }
 
 fn unzigzag(number: u64) -> i64 {
-    (number >> 1) as i64 ^ -((number & 1) as i64)
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
 /// Writes sorted points: the times as differences, the steps as differences, the classes where one is not 0, the values.
@@ -119,7 +123,11 @@ pub(crate) fn encode(points: &[Point]) -> Vec<u8> {
     out.push(u8::from(!is_plain));
     if !is_plain {
         // Classes run from -1 to 2.
-        out.extend(points.iter().map(|point| (point.class + 1) as u8));
+        out.extend(
+            points
+                .iter()
+                .map(|point| low_byte((point.class + 1).cast_unsigned())),
+        );
     }
     for point in points {
         out.extend_from_slice(&point.stored.to_le_bytes());

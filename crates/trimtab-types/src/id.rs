@@ -7,12 +7,24 @@ use uuid::Uuid;
 
 /// The text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an id of kind {kind}: expected 32 hexadecimal digits")]
+#[error("`{text}` is no {}: expected 32 hexadecimal digits", words(kind))]
 pub struct IdError {
     /// Which id was expected.
     pub kind: &'static str,
     /// What was found.
     pub text: String,
+}
+
+/// `PredictionId` as people say it: "prediction id".
+fn words(kind: &str) -> String {
+    let mut words = String::new();
+    for (at, letter) in kind.char_indices() {
+        if letter.is_uppercase() && at > 0 {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
 }
 
 macro_rules! ids {
@@ -121,6 +133,9 @@ mod tests {
                 .len(),
             32
         );
-        assert!("xyz".parse::<RunId>().is_err());
+        assert_eq!(
+            "xyz".parse::<DatasetVersionId>().unwrap_err().to_string(),
+            "`xyz` is no dataset version id: expected 32 hexadecimal digits"
+        );
     }
 }

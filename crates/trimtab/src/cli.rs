@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use crate::commands::{export::ExportCommand, import::ImportCommand};
 use trimtab_types::{Time, TokenId};
 
 use crate::{
@@ -76,6 +77,12 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Make what a trimtab.yaml says exist.
     Apply(ApplyArgs),
+    /// Bring records of another tool into the server (role admin).
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Write the records of the server into another tool.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Show what an object came from, or what came from it.
     Lineage(LineageArgs),
     /// Work with dataset versions.

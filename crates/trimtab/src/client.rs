@@ -23,7 +23,7 @@ pub(crate) struct Client {
 impl Client {
     /// A client of the server that `--server`, `TRIMTAB_SERVER` or `server:` of trimtab.yaml names.
     pub(crate) fn new(server: Option<&str>, workspace: Option<&str>) -> anyhow::Result<Self> {
-        let url = resolve(server);
+        let url = with_scheme(resolve(server));
         let builder = reqwest::Client::builder();
         // No proxy leads to this machine; one that the environment names for the world would be asked all the same.
         let builder = if is_loopback(&url) {
@@ -163,6 +163,15 @@ async fn refusal(url: &str, response: Response) -> anyhow::Error {
     }
 }
 
+/// `localhost:5000` is an address that people type.
+fn with_scheme(url: String) -> String {
+    if url.contains("://") {
+        url
+    } else {
+        format!("http://{url}")
+    }
+}
+
 fn resolve(server: Option<&str>) -> String {
     if let Some(server) = server {
         return server.to_owned();
@@ -192,7 +201,7 @@ fn is_loopback(url: &str) -> bool {
     }
 }
 
-fn token() -> Option<String> {
+pub(crate) fn token() -> Option<String> {
     ["TRIMTAB_TOKEN", "MLFLOW_TRACKING_TOKEN"]
         .iter()
         .find_map(|name| env::var(name).ok())

@@ -6,6 +6,8 @@ mod config;
 mod data;
 mod doctor;
 mod gc;
+pub(crate) mod export;
+pub(crate) mod import;
 mod lineage;
 mod models;
 mod play;
@@ -72,6 +74,8 @@ pub(crate) fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => done(on_all_cores(play::replay(&context, args))),
         Command::Models(command) => done(on_all_cores(models::run(&context, command))),
         Command::Apply(args) => done(on_one_core(apply::run(&context, args))),
+        Command::Import(command) => done(on_all_cores(import::run(&context, command))),
+        Command::Export(command) => done(on_all_cores(export::run(&context, command))),
         Command::Lineage(args) => done(on_one_core(lineage::run(&context, args))),
         Command::Data(command) => done(on_one_core(data::run(&context, command))),
         Command::Repro(args) => repro::run(&context, args),

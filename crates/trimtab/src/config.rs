@@ -16,16 +16,49 @@ use crate::told::{Exit, Told};
 #[serde(deny_unknown_fields)]
 struct File {
     data_dir: Option<PathBuf>,
+    #[serde(default, deserialize_with = "texts")]
     listen: Option<Vec<String>>,
     database: Option<String>,
     python: Option<PathBuf>,
     onnx_runtime: Option<PathBuf>,
     insecure_no_auth: Option<bool>,
+    #[serde(default, deserialize_with = "texts")]
     allowed_hosts: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "texts")]
     allowed_origins: Option<Vec<String>>,
     webhooks_allow_private: Option<bool>,
     log_format: Option<String>,
     keep_deleted: Option<Duration>,
+}
+
+/// A list of texts, or one text alone.
+fn texts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    struct Texts;
+
+    impl<'de> serde::de::Visitor<'de> for Texts {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a text or a list of texts")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(vec![text.to_owned()])
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(
+            self,
+            mut seq: A,
+        ) -> Result<Vec<String>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(text) = seq.next_element()? {
+                all.push(text);
+            }
+            Ok(all)
+        }
+    }
+
+    from.deserialize_any(Texts).map(Some)
 }
 
 const KEYS: &[&str] = &[
@@ -311,7 +344,7 @@ fn find(named: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
 fn read(path: &Path) -> anyhow::Result<File> {
     let text = fs::read_to_string(path).map_err(|error| {
         Told::new(
-            Exit::Failed,
+            Exit::Refused,
             format!("cannot read {}: {error}", path.display()),
         )
     })?;
@@ -332,14 +365,14 @@ fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> Told {
         .and_then(|rest| rest.split_once('`'))
         .map(|(field, _)| field);
     let Some(field) = unknown else {
-        return Told::new(Exit::Failed, format!("{place}: {}", error.message()));
+        return Told::new(Exit::Refused, format!("{place}: {}", error.message()));
     };
     let near = KEYS
         .iter()
         .map(|key| (strsim::jaro_winkler(field, key), *key))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let told = Told::new(Exit::Failed, format!("{place}: there is no key `{field}`"));
+    let told = Told::new(Exit::Refused, format!("{place}: there is no key `{field}`"));
     match near {
         Some((_, near)) => told.hint(format!("did you mean `{near}`?")),
         None => told.hint(format!("the keys are: {}", KEYS.join(", "))),
@@ -431,7 +464,7 @@ mod tests {
 
         hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, webhooks_allow_private, log_format, keep_deleted
         "#);
-        insta::assert_snapshot!(told("listen = 5000\n"), @"error: trimtab.toml line 1: invalid type: integer `5000`, expected a sequence");
+        insta::assert_snapshot!(told("listen = 5000\n"), @"error: trimtab.toml line 1: invalid type: integer `5000`, expected a text or a list of texts");
         insta::assert_snapshot!(told("listen = [\n"), @"error: trimtab.toml line 1: unclosed array, expected `]`");
     }
 
@@ -441,7 +474,7 @@ mod tests {
         let path = folder.path().join("trimtab.toml");
         fs::write(
             &path,
-            "data_dir = \"from-file\"\nlisten = [\"127.0.0.1:1\"]\n",
+            "data_dir = \"from-file\"\nlisten = \"127.0.0.1:1\"\n",
         )
         .unwrap();
         let flags = Flags {

@@ -57,6 +57,30 @@ impl Project {
         })
     }
 
+    /// A warning where files differ from the commit: what the server runs is the commit.
+    pub(crate) fn uncommitted(&self) -> Option<String> {
+        let folder = self.repository.join(&self.subfolder);
+        let said = git(
+            &folder,
+            &["status", "--porcelain", "--untracked-files=no", "."],
+        )
+        .ok()?;
+        let files: Vec<&str> = said
+            .lines()
+            .filter_map(|line| line.split_whitespace().last())
+            .filter(|file| !file.ends_with("trimtab.yaml"))
+            .collect();
+        let first = files.first()?;
+        let more = match files.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let commit = self.commit.get(..8).unwrap_or(&self.commit);
+        Some(format!(
+            "warning: {first}{more} has changes that are not committed; stages run from commit {commit}"
+        ))
+    }
+
     /// The body of `POST /api/v1/apply`.
     pub(crate) fn apply_request(&self) -> Value {
         json!({

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use trimtab_types::Coded;
+use trimtab_types::{Coded, ErrorCode};
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,21 @@ pub(crate) fn told(error: &impl Coded) -> anyhow::Error {
         }
         source = cause.source();
     }
-    let mut told = Told::new(Exit::Failed, message);
+    // What a server would refuse is refused here too, with the same exit code.
+    let exit = match error.code() {
+        ErrorCode::Invalid { .. }
+        | ErrorCode::NotFound
+        | ErrorCode::AlreadyExists
+        | ErrorCode::Conflict
+        | ErrorCode::Denied
+        | ErrorCode::Unauthenticated
+        | ErrorCode::Unsupported => Exit::Refused,
+        ErrorCode::Limited { .. }
+        | ErrorCode::Unavailable
+        | ErrorCode::DeadlineExceeded
+        | ErrorCode::Internal => Exit::Failed,
+    };
+    let mut told = Told::new(exit, message);
     told.hint = error.hint();
     told.into()
 }

@@ -52,6 +52,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copy the database and hold every file still until the backup is fetched. */
+        post: operations["beginBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Let the files of a backup go. */
+        delete: operations["endBackup"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups/{id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One file of a backup. */
+        get: operations["getBackupFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clock": {
         parameters: {
             query?: never;
@@ -190,6 +241,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/experiments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Active experiments, newest first. */
+        get: operations["listExperiments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/feedback": {
         parameters: {
             query?: never;
@@ -207,6 +275,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove for good what was deleted: runs, experiments, logged models, with their files. */
+        post: operations["collectGarbage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/home": {
         parameters: {
             query?: never;
@@ -218,6 +303,91 @@ export interface paths {
         get: operations["getHome"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take over records from elsewhere, with their ids, times and users; the same again changes nothing. */
+        post: operations["ingest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What is here of the records that an import would like to bring, and which cannot come. */
+        post: operations["checkIngest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Store the body at a path of the workspace's artifacts. */
+        put: operations["putIngestFile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest/prints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fingerprints of runs, to compare them with their source. */
+        post: operations["getIngestPrints"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest/roots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the workspace read a folder of the server's machine in place. */
+        post: operations["addIngestRoot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -267,6 +437,23 @@ export interface paths {
         };
         /** One registered model with its versions. */
         get: operations["getModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{name}/alias-history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who moved the aliases of a model when, newest first; the history of a name outlives its model. */
+        get: operations["listAliasMoves"];
         put?: never;
         post?: never;
         delete?: never;
@@ -548,6 +735,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The metrics, params and tags that the runs of experiments have. */
+        get: operations["listRunKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Runs by a filter, in an order, with only the asked columns. */
+        post: operations["searchRuns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Curves of metrics of runs, thinned to what a chart can show. */
+        post: operations["sampleSeries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/server": {
         parameters: {
             query?: never;
@@ -766,6 +1004,25 @@ export interface components {
              */
             version: number;
         };
+        /** @description One move of an alias. */
+        AliasMove: {
+            /** @description The alias. */
+            alias: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description The version that it pointed to before; null when it was new.
+             */
+            before?: number | null;
+            /** @description Who moved it: a person, or `loop`. */
+            by: string;
+            /**
+             * Format: int64
+             * @description The version that it points to since; null when it was taken away.
+             */
+            version?: number | null;
+        };
         /** @description What `apply` did. */
         Applied: {
             /** @description The commit that its executions use. */
@@ -826,6 +1083,31 @@ export interface components {
              * @description The HTTP status that it was answered with.
              */
             status: number;
+        };
+        /** @description A backup that the server holds still for. */
+        Backup: {
+            /** @description When it was begun: all that was acknowledged before is in it. */
+            begun_at: components["schemas"]["Timestamp"];
+            /** @description Its files. */
+            files: components["schemas"]["BackupFile"][];
+            /** @description Its id. */
+            id: string;
+            /** @description The server's version. */
+            version: string;
+        };
+        /** @description One file of a backup. */
+        BackupFile: {
+            /** @description BLAKE3 of its content; absent where the server has not read it. */
+            blake3?: string | null;
+            /** @description Whether a file of this path and size never changes, so that an earlier backup's copy serves. */
+            is_final: boolean;
+            /** @description Its path in the data folder. */
+            path: string;
+            /**
+             * Format: int64
+             * @description Its bytes.
+             */
+            size: number;
         };
         /** @description The loop's clock. */
         ClockState: {
@@ -1007,6 +1289,21 @@ export interface components {
              */
             rows: number;
         };
+        /** @description An experiment. */
+        ExperimentSummary: {
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its tags. */
+            tags: {
+                [key: string]: string;
+            };
+            /** @description When it or its tags last changed. */
+            updated_at: components["schemas"]["Timestamp"];
+        };
         /** @description How far one column of a window lies from the reference. */
         FeatureDrift: {
             /** @description The column. */
@@ -1115,6 +1412,62 @@ export interface components {
         FireTrigger: {
             /** @description Train on this dataset version instead of the event log. */
             dataset?: string | null;
+        };
+        /** @description What is gone. */
+        GcAnswer: {
+            /**
+             * Format: int64
+             * @description Experiments.
+             */
+            experiments: number;
+            /**
+             * Format: int64
+             * @description Files, of runs, models and experiments.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Runs and models whose files are in another store, where they stay.
+             */
+            foreign: number;
+            /**
+             * Format: int64
+             * @description How many stay, because a model version needs their files or because something in them stays.
+             */
+            kept: number;
+            /** @description The first of those. */
+            kept_names: string[];
+            /**
+             * Format: int64
+             * @description Logged models.
+             */
+            logged_models: number;
+            /**
+             * Format: int64
+             * @description Runs.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Contents that nothing referred to: remains of interrupted uploads.
+             */
+            swept: number;
+        };
+        /** @description What to remove for good. Without a list, all that is deleted; with one or more, only what they name. */
+        GcRequest: {
+            /** @description In every workspace; ids that a workspace does not have are left out. */
+            all_workspaces?: boolean;
+            /** @description These experiments, with all in them. */
+            experiment_ids?: string[] | null;
+            /** @description These logged models. */
+            logged_model_ids?: string[] | null;
+            /**
+             * Format: double
+             * @description Only what was deleted at least so many seconds ago.
+             */
+            older_than_s?: number | null;
+            /** @description These runs. */
+            run_ids?: string[] | null;
         };
         /** @description A guardrail as last looked at. */
         Guardrail: {
@@ -1358,6 +1711,403 @@ export interface components {
             /** @description Its status. */
             status: string;
         };
+        /** @description An alias of a version. */
+        IngestAlias: {
+            /** @description The alias. */
+            alias: string;
+            /**
+             * Format: int64
+             * @description The version's number.
+             */
+            version: number;
+        };
+        /** @description Which records an import would like to bring. */
+        IngestCheck: {
+            /** @description At most 10,000. */
+            keys: components["schemas"]["IngestKey"][];
+        };
+        /** @description A record that cannot come. */
+        IngestCollision: {
+            /** @description Its id. */
+            id: string;
+            /** @description `experiment`, `run`, `logged_model` or `model`. */
+            kind: string;
+            /** @description Why not. */
+            message: string;
+        };
+        /** @description A dataset that a run read. */
+        IngestDataset: {
+            /** @description Its digest. */
+            digest: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its profile. */
+            profile?: string | null;
+            /** @description Its schema. */
+            schema?: string | null;
+            /** @description Where it came from. */
+            source: string;
+            /** @description What kind of source it has. */
+            source_type: string;
+            /** @description Tags of the use. */
+            tags?: components["schemas"]["Pair"][];
+        };
+        /** @description An experiment. */
+        IngestExperiment: {
+            /** @description Where its artifacts go. */
+            artifact_location: string;
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            created_ms: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Deleted, and restorable. */
+            is_deleted?: boolean;
+            /** @description How its source is. */
+            mark: string;
+            /** @description Its name. */
+            name: string;
+            /** @description What tells it from another experiment of that number. */
+            origin?: string;
+            /** @description Its tags. */
+            tags?: components["schemas"]["Pair"][];
+            /**
+             * Format: int64
+             * @description When it last changed.
+             */
+            updated_ms: number;
+        };
+        /** @description A file that was stored. */
+        IngestFile: {
+            /** @description BLAKE3 of its content, as it was stored: 64 hex digits. */
+            blake3: string;
+            /** @description Its path in the workspace's artifacts. */
+            path: string;
+            /**
+             * Format: int64
+             * @description Its bytes.
+             */
+            size: number;
+        };
+        /** @description A record that an import would like to bring. */
+        IngestKey: {
+            /** @description A number, an id, a name, or the path of a folder of artifacts. */
+            id: string;
+            /** @description `experiment`, `run`, `logged_model`, `model` or `files`. */
+            kind: string;
+            /** @description The name that must be free for it. */
+            name?: string | null;
+            /** @description What tells it from another record of that id, such as when it was made. */
+            origin?: string;
+        };
+        /** @description A logged model. */
+        IngestLoggedModel: {
+            /** @description Where its files are. */
+            artifact_uri: string;
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            created_ms: number;
+            /**
+             * Format: int64
+             * @description Number of its experiment.
+             */
+            experiment: number;
+            /** @description Its id, without `m-`. */
+            id: string;
+            /** @description Deleted, and kept until collected. */
+            is_deleted?: boolean;
+            /** @description How its source is. */
+            mark: string;
+            /** @description Its metrics. */
+            metrics?: components["schemas"]["IngestModelMetric"][];
+            /** @description Its kind. */
+            model_type?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description Its params. */
+            params?: components["schemas"]["Pair"][];
+            /** @description The run that made it. */
+            source_run?: string | null;
+            /** @description `PENDING`, `READY` or `FAILED`. */
+            status: string;
+            /** @description More about its status. */
+            status_message?: string | null;
+            /** @description Its tags. */
+            tags?: components["schemas"]["Pair"][];
+            /**
+             * Format: int64
+             * @description When it last changed.
+             */
+            updated_ms: number;
+        };
+        /** @description A record that an import brought, and how its source was then. */
+        IngestMark: {
+            /** @description Its id. */
+            id: string;
+            /** @description `experiment`, `run`, `logged_model`, `model` or `files`. */
+            kind: string;
+            /** @description How its source was. */
+            mark: string;
+            /** @description What tells it from another record of that id. */
+            origin?: string;
+        };
+        /** @description A registered model with some of its versions. */
+        IngestModel: {
+            /** @description Aliases of versions that are here or in this request. */
+            aliases?: components["schemas"]["IngestAlias"][];
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            created_ms: number;
+            /** @description What its makers say about it. */
+            description?: string | null;
+            /**
+             * Format: int64
+             * @description The highest number that it has given, also to versions that are gone.
+             */
+            last_number?: number;
+            /** @description How its source is. */
+            mark: string;
+            /** @description Its name. */
+            name: string;
+            /** @description What tells it from another model of that name. */
+            origin?: string;
+            /** @description Its tags. */
+            tags?: components["schemas"]["Pair"][];
+            /**
+             * Format: int64
+             * @description When it last changed.
+             */
+            updated_ms: number;
+            /** @description Versions, which need not be all of them. */
+            versions?: components["schemas"]["IngestVersion"][];
+        };
+        /** @description A metric of a logged model. */
+        IngestModelMetric: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description Digest of that dataset. */
+            dataset_digest?: string | null;
+            /** @description Name of the dataset that it was measured on. */
+            dataset_name?: string | null;
+            /** @description The metric. */
+            key: string;
+            /** @description The run that measured it. */
+            run: string;
+            /**
+             * Format: int64
+             * @description At which step.
+             */
+            step: number;
+            /** @description Its value. */
+            value: Record<string, unknown>;
+        };
+        /** @description A logged model that a run made. */
+        IngestOutput: {
+            /** @description Its id. */
+            model: string;
+            /**
+             * Format: int64
+             * @description The step at which it was made.
+             */
+            step: number;
+        };
+        /** @description What a run holds, counted and summed: equal runs have equal fingerprints. */
+        IngestPrint: {
+            /**
+             * Format: int64
+             * @description Its params.
+             */
+            params: number;
+            /**
+             * Format: int64
+             * @description The points of all its metrics.
+             */
+            points: number;
+            /** @description The run. */
+            run: string;
+            /** @description Sum of the hashes of all of them, in any order. */
+            sum: string;
+            /**
+             * Format: int64
+             * @description Its tags.
+             */
+            tags: number;
+        };
+        /** @description Of which runs the fingerprints are wanted. */
+        IngestPrintsOf: {
+            /** @description At most 1,000 ids. */
+            runs: string[];
+        };
+        /** @description How much was taken over. */
+        IngestReceipt: {
+            /**
+             * Format: int64
+             * @description Experiments.
+             */
+            experiments: number;
+            /**
+             * Format: int64
+             * @description Logged models.
+             */
+            logged_models: number;
+            /**
+             * Format: int64
+             * @description Registered models.
+             */
+            models: number;
+            /**
+             * Format: int64
+             * @description Points.
+             */
+            points: number;
+            /**
+             * Format: int64
+             * @description Runs.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Versions.
+             */
+            versions: number;
+        };
+        /** @description Records to take over, with the ids, times and users that they have. */
+        IngestRequest: {
+            /** @description Experiments. */
+            experiments?: components["schemas"]["IngestExperiment"][];
+            /** @description Logged models. */
+            logged_models?: components["schemas"]["IngestLoggedModel"][];
+            /** @description Marks, written last: those of records that are whole now. */
+            marks?: components["schemas"]["IngestMark"][];
+            /** @description Registered models with versions. */
+            models?: components["schemas"]["IngestModel"][];
+            /** @description Runs, of experiments that are here or in this request. */
+            runs?: components["schemas"]["IngestRun"][];
+            /** @description Points, of runs that are here or in this request. */
+            series?: components["schemas"]["IngestSeries"][];
+        };
+        /** @description A folder that the workspace may read in place, and never writes or collects. */
+        IngestRoot: {
+            /** @description An absolute path on the server's machine, or `file://` and one. */
+            uri: string;
+        };
+        /** @description A run. */
+        IngestRun: {
+            /** @description Where its artifacts are. */
+            artifact_uri: string;
+            /** @description The datasets that it read. */
+            datasets?: components["schemas"]["IngestDataset"][];
+            /**
+             * Format: int64
+             * @description When it was deleted.
+             */
+            deleted_ms?: number | null;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            end_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Number of its experiment.
+             */
+            experiment: number;
+            /** @description Its id. */
+            id: string;
+            /** @description Deleted, and restorable. */
+            is_deleted?: boolean;
+            /** @description How its source is; a mark of its own replaces it when the points are in too. */
+            mark: string;
+            /** @description The logged models that it read. */
+            model_inputs?: string[];
+            /** @description The logged models that it made. */
+            model_outputs?: components["schemas"]["IngestOutput"][];
+            /** @description Its name. */
+            name: string;
+            /** @description Its params. */
+            params?: components["schemas"]["Pair"][];
+            /**
+             * Format: int64
+             * @description When it began.
+             */
+            start_ms: number;
+            /** @description `RUNNING`, `SCHEDULED`, `FINISHED`, `FAILED` or `KILLED`. */
+            status: string;
+            /** @description Its tags. */
+            tags?: components["schemas"]["Pair"][];
+            /** @description Who made it. */
+            user: string;
+        };
+        /** @description Points of one metric of one run, in three columns of one length. */
+        IngestSeries: {
+            /** @description When. */
+            at_ms: number[];
+            /** @description The metric. */
+            key: string;
+            /** @description The run. */
+            run: string;
+            /** @description At which step. */
+            step: number[];
+            /** @description The values; NaN and the infinities as `"NaN"`, `"Infinity"`, `"-Infinity"`. */
+            value: Record<string, unknown>[];
+        };
+        /** @description What is here of the records that an import would like to bring. */
+        IngestState: {
+            /** @description Those that cannot come. */
+            collisions: components["schemas"]["IngestCollision"][];
+            /** @description Those that an import brought. */
+            known: components["schemas"]["IngestMark"][];
+        };
+        /** @description A version of a registered model. */
+        IngestVersion: {
+            /** @description Who made it. */
+            created_by?: string | null;
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            created_ms: number;
+            /** @description What its makers say about it. */
+            description?: string | null;
+            /** @description The run that made it. */
+            run_id?: string | null;
+            /** @description A link to its run, for people. */
+            run_link?: string | null;
+            /** @description Where its files are. */
+            source: string;
+            /** @description `None`, `Staging`, `Production` or `Archived`. */
+            stage: string;
+            /** @description `READY`, `PENDING_REGISTRATION` or `FAILED_REGISTRATION`. */
+            status: string;
+            /** @description Why not ready. */
+            status_message?: string | null;
+            /** @description Where its files really are, where `source` names another version. */
+            storage?: string | null;
+            /** @description Its tags. */
+            tags?: components["schemas"]["Pair"][];
+            /**
+             * Format: int64
+             * @description When it last changed.
+             */
+            updated_ms: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            version: number;
+        };
         /** @description What an object came from, or what came from it. */
         Lineage: {
             /** @description `upstream` or `downstream`. */
@@ -1387,6 +2137,8 @@ export interface components {
             /** @description What to give as `page` for the next items; absent at the end. */
             next?: string | null;
         };
+        /** @description A measured number. JSON has no words for those that are not finite, so they are texts. */
+        Measure: number | string;
         /** @description The points of a metric. */
         MetricHistory: {
             /** @description Its key. */
@@ -1395,6 +2147,15 @@ export interface components {
             next?: string | null;
             /** @description Its points, in the order of steps. */
             points: components["schemas"]["MetricPoint"][];
+        };
+        /** @description A metric that some runs have. */
+        MetricKey: {
+            /** @description The greatest of the latest values. */
+            high: components["schemas"]["Measure"];
+            /** @description Its key. */
+            key: string;
+            /** @description The least of the latest values. */
+            low: components["schemas"]["Measure"];
         };
         /** @description The latest value of a metric. */
         MetricLast: {
@@ -1470,12 +2231,16 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description By whom. */
             created_by: string;
+            /** @description What somebody wrote about it. */
+            description?: string | null;
             /** @description The model. */
             model: string;
             /** @description The run that made it. */
             run_id?: string | null;
             /** @description Where its files are. */
             source: string;
+            /** @description MLflow's stage, where it has one. */
+            stage?: string | null;
             /** @description MLflow's word for its state. */
             status: string;
             /** @description Its tags. */
@@ -1881,6 +2646,69 @@ export interface components {
             /** @description Its name. */
             name: string;
         };
+        /** @description What the runs of some experiments have. */
+        RunKeys: {
+            /** @description Whether there are more keys than these. */
+            is_cut: boolean;
+            /** @description Metrics, by key. */
+            metrics: components["schemas"]["MetricKey"][];
+            /** @description Params, by key. */
+            params: components["schemas"]["TextKey"][];
+            /** @description Tags, by key. */
+            tags: components["schemas"]["TextKey"][];
+        };
+        /** @description A run in a table. */
+        RunRow: {
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The experiment's name. */
+            experiment: string;
+            /** @description The experiment's id. */
+            experiment_id: string;
+            /** @description Its id. */
+            id: string;
+            /** @description The latest values of the metrics that were asked for and that it has. */
+            metrics: {
+                [key: string]: components["schemas"]["Measure"];
+            };
+            /** @description Its name. */
+            name: string;
+            /** @description Its params among those asked for. */
+            params: {
+                [key: string]: string;
+            };
+            /** @description When it started. */
+            started_at: components["schemas"]["Timestamp"];
+            /** @description MLflow's word for its state. */
+            status: string;
+            /** @description Its tags among those asked for. */
+            tags: {
+                [key: string]: string;
+            };
+            /** @description Who started it. */
+            user?: string | null;
+        };
+        /** @description Which runs, in which order, with which columns. */
+        RunsQuery: {
+            /** @description The columns of the answer: `metrics.KEY`, `params.KEY`, `tags.KEY`; absent is all of them. */
+            columns?: string[] | null;
+            /** @description Deleted runs in place of active ones. */
+            deleted?: boolean;
+            /** @description Ids or names of experiments; none is all active ones. */
+            experiments?: string[];
+            /** @description A filter in MLflow's grammar, such as `metrics.loss < 0.1 AND params.lr = '0.01'`. */
+            filter?: string;
+            /** @description Only these runs, in this order; filter, order and pages are not for them. */
+            ids?: string[];
+            /**
+             * Format: int32
+             * @description Most rows in the answer.
+             */
+            limit?: number | null;
+            /** @description Order clauses, such as `metrics.loss ASC`. */
+            order_by?: string[];
+            /** @description `next` of the page before. */
+            page?: string | null;
+        };
         /** @description A run, in a list. */
         RunSummary: {
             ended_at?: components["schemas"]["Timestamp"] | null;
@@ -1900,6 +2728,41 @@ export interface components {
             status: string;
             /** @description Who started it. */
             user?: string | null;
+        };
+        /** @description A curve: the points of a metric of a run, by step and then time, thinned to what a chart can show. */
+        Series: {
+            /** @description The times, in milliseconds since 1970. */
+            at_ms: number[];
+            /** @description The metric. */
+            key: string;
+            /** @description The run. */
+            run: string;
+            /** @description The steps. */
+            steps: number[];
+            /** @description The values; `null` where one is not finite. */
+            values: (number | null)[];
+        };
+        /** @description Curves to draw. */
+        SeriesQuery: {
+            /**
+             * Format: int64
+             * @description Only steps from this one on.
+             */
+            from_step?: number | null;
+            /** @description Keys of metrics. */
+            keys: string[];
+            /**
+             * Format: int32
+             * @description About how many points of each; default 320.
+             */
+            points?: number | null;
+            /** @description Ids of runs. */
+            runs: string[];
+            /**
+             * Format: int64
+             * @description Only steps up to this one.
+             */
+            to_step?: number | null;
         };
         /** @description What answers. */
         ServerInfo: {
@@ -1941,6 +2804,15 @@ export interface components {
              * @description Which version of its model.
              */
             version: number;
+        };
+        /** @description A param or tag that some runs have. */
+        TextKey: {
+            /** @description The last value, by text: the same where all runs that have the key agree. */
+            high: string;
+            /** @description Its key. */
+            key: string;
+            /** @description The first value, by text; at most 200 characters. */
+            low: string;
         };
         /**
          * Format: date-time
@@ -2141,6 +3013,98 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    beginBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    endBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    getBackupFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description Refused, or failed. */
@@ -2486,6 +3450,40 @@ export interface operations {
             };
         };
     };
+    listExperiments: {
+        parameters: {
+            query?: {
+                /** @description Most items in the answer. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                page?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     postFeedback: {
         parameters: {
             query?: never;
@@ -2519,6 +3517,39 @@ export interface operations {
             };
         };
     };
+    collectGarbage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GcRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GcAnswer"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     getHome: {
         parameters: {
             query?: never;
@@ -2535,6 +3566,173 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Home"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ingest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IngestRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestReceipt"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    checkIngest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IngestCheck"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestState"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    putIngestFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestFile"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    getIngestPrints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IngestPrintsOf"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    addIngestRoot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IngestRoot"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestRoot"];
                 };
             };
             /** @description Refused, or failed. */
@@ -2637,6 +3835,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    listAliasMoves: {
+        parameters: {
+            query?: {
+                /** @description Only of this alias. */
+                alias?: string;
+                /** @description Most items in the answer. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                page?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List"];
                 };
             };
             /** @description Refused, or failed. */
@@ -3196,6 +4432,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricHistory"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    listRunKeys: {
+        parameters: {
+            query?: {
+                /** @description Ids or names of experiments, separated by commas; none is all. */
+                experiments?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunKeys"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    searchRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunsQuery"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sampleSeries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeriesQuery"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List"];
                 };
             };
             /** @description Refused, or failed. */

@@ -36,11 +36,13 @@ export class Rows {
   #changed = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #experiments: ReadonlySet<string> = new Set();
+  #unknown = new Set<string>();
 
   /** Reads the table anew; `columns` are those that are seen at once. Ends what was read before. */
   start(asked: Asked, columns: ColumnId[]): () => void {
     this.#asked = asked;
-    this.#experiments = new Set(asked.experiments);
+    // An experiment may be asked for by its name, which changes do not carry: then all are listened to.
+    this.#experiments = new Set(asked.experiments.every((id) => /^\d+$/.test(id)) ? asked.experiments : []);
     void this.#first(columns);
     const leave = stream.subscribeRuns((change) => this.#heard(change));
     return () => {
@@ -70,6 +72,7 @@ export class Rows {
       this.hasMore = this.#next !== null;
       this.error = null;
       this.fresh = 0;
+      this.#unknown.clear();
     } catch (cause) {
       if (abort.signal.aborted) return;
       this.error = told(cause);
@@ -148,8 +151,9 @@ export class Rows {
     if (this.#experiments.size > 0 && !this.#experiments.has(change.experiment)) return;
     for (const id of change.runs) {
       if (this.#places.has(id)) this.#changed.add(id);
-      else this.fresh += 1;
+      else this.#unknown.add(id);
     }
+    this.fresh = this.#unknown.size;
     if (this.#changed.size > 0) this.#timer ??= setTimeout(() => void this.#again(), GAP_MS);
   }
 

@@ -3,10 +3,12 @@
 import { createServer } from "node:http";
 import { existsSync, readFileSync } from "node:fs";
 import { extname } from "node:path";
+import { pathToFileURL } from "node:url";
 import * as data from "./data.mjs";
 import * as runs from "./runs.mjs";
 
-const dist = new URL("../../dist/", import.meta.url);
+/** TRIMTAB_CONSOLE_DIST: another build than ui/dist, which a build of the server may be reading. */
+const dist = process.env.TRIMTAB_CONSOLE_DIST ? pathToFileURL(`${process.env.TRIMTAB_CONSOLE_DIST}/`) : new URL("../../dist/", import.meta.url);
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const list = (items, query) => {

@@ -21,7 +21,7 @@ const FLOORS: &[(u32, &[&str])] = &[
     (30, &["trimtab-loop"]),
     (40, &["trimtab-edge"]),
     (40, EDGES),
-    (45, &["trimtab-wiring"]),
+    (45, &["trimtab-wiring", "trimtab-transfer"]),
     (50, &["trimtab"]),
 ];
 

@@ -264,6 +264,12 @@ async fn cwe_22_and_59_foreign_locations_are_read_below_their_roots_only() {
                 .unwrap()
                 .is_empty()
         );
+        std::os::unix::fs::symlink(&root, folder.path().join("alias")).unwrap();
+        let alias = format!("{}/alias", folder.path().display());
+        let by_alias = format!("{alias}/run/artifacts");
+        assert!(read(by_alias.clone(), "a b.txt").await.is_err());
+        store.register_root(&scope, &alias).await.unwrap();
+        assert_eq!(read(by_alias, "a b.txt").await.unwrap(), 5);
         for below in [
             "link/key",
             "file",

@@ -28,10 +28,25 @@ pub(crate) async fn apply(
     Body(request): Body<ApplyRequest>,
 ) -> Answer<Applied> {
     let desired = Desired::parse(FILE, &request.spec)?;
-    let existing: Vec<Name> = api
-        .serving
-        .endpoints(&scope)
-        .await?
+    let standing = api.serving.endpoints(&scope).await?;
+    // Nothing stops answering because a line is gone from a file: such endpoints stay, and are named.
+    let left: Vec<AppliedObject> = standing
+        .iter()
+        .map(|endpoint| &endpoint.spec)
+        .filter(|spec| spec.project == desired.project.as_str())
+        .filter(|spec| {
+            !desired
+                .endpoints
+                .iter()
+                .any(|wanted| wanted.name == spec.name)
+        })
+        .map(|spec| AppliedObject {
+            kind: "endpoint".to_owned(),
+            name: spec.name.to_string(),
+            change: "left".to_owned(),
+        })
+        .collect();
+    let existing: Vec<Name> = standing
         .into_iter()
         .map(|endpoint| endpoint.spec.name)
         .collect();
@@ -90,6 +105,7 @@ pub(crate) async fn apply(
             old == Some(&trigger),
         )
     }));
+    objects.extend(left);
     Ok(Json(Applied {
         project: desired.project.to_string(),
         commit,

@@ -1,7 +1,14 @@
 //! The event stream: what services tell each other, to a console that listens. A reader that comes back says where
 //! it was (`Last-Event-ID`) and misses nothing.
+//!
+//! Between those come notes of runs that were written to (`tracking.runs-changed`), gathered for a second. They have no
+//! place in the stream: a reader that comes back reads its runs again anyway.
 
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    convert::Infallible,
+    time::Duration,
+};
 
 use axum::{
     extract::State,
@@ -10,10 +17,11 @@ use axum::{
 use futures::{Stream, StreamExt as _, stream};
 use http::HeaderMap;
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use trimtab_db::OutboxEvent;
 use trimtab_edge::{CallScope, Failure};
-use trimtab_types::WorkspaceId;
+use trimtab_tracking::RunsChanged;
+use trimtab_types::{RunId, WorkspaceId};
 
 use crate::{extract::Query, state::Api};
 
@@ -21,6 +29,13 @@ use crate::{extract::Query, state::Api};
 const BATCH: u32 = 200;
 /// Another process's messages do not wake us; they are looked for this often.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// The topic of notes of changed runs.
+const RUNS_CHANGED: &str = "tracking.runs-changed";
+/// Notes of changed runs are gathered for this long: a run that logs a thousand times a second is one note.
+const GATHER: Duration = Duration::from_secs(1);
+/// Runs that one note names of an experiment; of more, the console reads its tables anyway.
+const NAMED: usize = 500;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct After {
@@ -57,11 +72,88 @@ pub(crate) async fn events(
         api,
     };
     let ending = reader.api.stopping.clone().cancelled_owned();
+    let notes = RunNotes {
+        workspace: reader.workspace.clone(),
+        changes: reader.api.tracking.changes(),
+        waiting: VecDeque::new(),
+    };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((Ok(event), reader))
     });
-    Ok(Sse::new(events.take_until(ending)).keep_alive(KeepAlive::default()))
+    let notes = stream::unfold(notes, |mut notes| async move {
+        let event = notes.next().await?;
+        Some((Ok(event), notes))
+    });
+    let both = stream::select(events, notes);
+    Ok(Sse::new(both.take_until(ending)).keep_alive(KeepAlive::default()))
+}
+
+/// Which runs are written to, second by second.
+struct RunNotes {
+    workspace: WorkspaceId,
+    changes: broadcast::Receiver<RunsChanged>,
+    waiting: VecDeque<Event>,
+}
+
+impl RunNotes {
+    /// The next note; `None` when tracking is gone.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            let mut found: BTreeMap<i64, BTreeSet<RunId>> = BTreeMap::new();
+            let first = self.changes.recv().await;
+            self.take(first, &mut found)?;
+            if found.is_empty() {
+                continue;
+            }
+            // Whatever more comes within the time belongs to the same note.
+            let _ = tokio::time::timeout(GATHER, async {
+                loop {
+                    let more = self.changes.recv().await;
+                    if self.take(more, &mut found).is_none() {
+                        break;
+                    }
+                }
+            })
+            .await;
+            self.waiting = found
+                .into_iter()
+                .map(|(experiment, runs)| note(experiment, &runs))
+                .collect();
+        }
+    }
+
+    fn take(
+        &self,
+        received: Result<RunsChanged, broadcast::error::RecvError>,
+        found: &mut BTreeMap<i64, BTreeSet<RunId>>,
+    ) -> Option<()> {
+        match received {
+            Ok(change) if change.workspace == self.workspace => {
+                let runs = found.entry(change.experiment).or_default();
+                if runs.len() < NAMED {
+                    runs.insert(change.run);
+                }
+                Some(())
+            }
+            // Missed ones are seen at the next change of their run, or when the page is read again.
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => Some(()),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+fn note(experiment: i64, runs: &BTreeSet<RunId>) -> Event {
+    let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+    let data = serde_json::json!({
+        "topic": RUNS_CHANGED,
+        "version": 1,
+        "payload": { "experiment": experiment.to_string(), "runs": runs },
+    });
+    Event::default().event(RUNS_CHANGED).data(data.to_string())
 }
 
 impl Reader {

@@ -11,3 +11,4 @@ mod harness;
 mod recorded;
 mod registry;
 mod tracking;
+mod weaknesses;

@@ -12,9 +12,13 @@ use super::in_field;
 use crate::element::{Nested, Shape};
 
 /// `inputs`: `{"name": nested list, ...}`, or a nested list for the model's one input.
-pub(super) fn inputs(info: &ModelInfo, json: &RawValue) -> Result<PredictRequest, Failure> {
+pub(super) fn inputs(
+    info: &ModelInfo,
+    row_key: Option<&str>,
+    json: &RawValue,
+) -> Result<PredictRequest, Failure> {
     if json.get().trim_start().starts_with('{') {
-        let mut parts = Parts::new(info, 0);
+        let mut parts = Parts::new(info, row_key, 0);
         Named(&mut parts)
             .deserialize(&mut serde_json::Deserializer::from_str(json.get()))
             .map_err(|error| in_field("inputs", &error))?;
@@ -24,12 +28,16 @@ pub(super) fn inputs(info: &ModelInfo, json: &RawValue) -> Result<PredictRequest
 }
 
 /// `instances`: a list of `{"name": nested list, ...}`, one for each row, or a nested list for the one input.
-pub(super) fn instances(info: &ModelInfo, json: &RawValue) -> Result<PredictRequest, Failure> {
+pub(super) fn instances(
+    info: &ModelInfo,
+    row_key: Option<&str>,
+    json: &RawValue,
+) -> Result<PredictRequest, Failure> {
     let inside = json.get().trim_start().trim_start_matches('[').trim_start();
     if !inside.starts_with('{') {
         return one(info, "instances", json);
     }
-    let mut parts = Parts::new(info, 1);
+    let mut parts = Parts::new(info, row_key, 1);
     let rows = Instances(&mut parts)
         .deserialize(&mut serde_json::Deserializer::from_str(json.get()))
         .map_err(|error| in_field("instances", &error))?;
@@ -107,24 +115,33 @@ struct Parts<'m> {
     specs: &'m [TensorSpec],
     parts: Vec<Part>,
     others: Vec<(TensorSpec, Part)>,
+    row_key: Option<&'m str>,
     depth: usize,
 }
 
 impl<'m> Parts<'m> {
-    fn new(info: &'m ModelInfo, depth: usize) -> Self {
+    fn new(info: &'m ModelInfo, row_key: Option<&'m str>, depth: usize) -> Self {
         let specs = info.signature.inputs.as_slice();
         Self {
             specs,
             parts: specs.iter().map(Part::new).collect(),
             others: Vec::new(),
+            row_key,
             depth,
         }
     }
 
     /// Where the values of an input go. What the model does not have is taken as text: only a row key passes.
-    fn part(&mut self, name: &str) -> &mut Part {
+    fn part(&mut self, name: &str) -> Result<&mut Part, String> {
         if let Some(at) = self.specs.iter().position(|spec| spec.name == name) {
-            return &mut self.parts[at];
+            return Ok(&mut self.parts[at]);
+        }
+        if self.row_key != Some(name) {
+            let known: Vec<&str> = self.specs.iter().map(|spec| spec.name.as_str()).collect();
+            return Err(format!(
+                "the model has no input `{name}`; it takes {}",
+                known.join(", ")
+            ));
         }
         let at = match self.others.iter().position(|(spec, _)| spec.name == name) {
             Some(at) => at,
@@ -139,7 +156,7 @@ impl<'m> Parts<'m> {
                 self.others.len() - 1
             }
         };
-        &mut self.others[at].1
+        Ok(&mut self.others[at].1)
     }
 
     fn finish(self, rows: Option<usize>) -> Result<PredictRequest, Failure> {
@@ -194,7 +211,7 @@ impl<'de> Visitor<'de> for Named<'_, '_> {
             if seen.contains(&name) {
                 return Err(A::Error::custom(format!("input `{name}` is given twice")));
             }
-            let part = self.0.part(&name);
+            let part = self.0.part(&name).map_err(A::Error::custom)?;
             part.times += 1;
             map.next_value_seed(Nested {
                 data: &mut part.data,

@@ -110,6 +110,7 @@ async fn what_is_wrong_is_said_as_mlflow_says_it() {
         ("application/json", split(four, r#"[[1,"EWR",1,2]]"#), 400, "column `carrier`: 1 is no BYTES"),
         ("application/json", split(four, r#"[["UA",["EWR"],1,2]]"#), 400, "one BYTES for column `origin`"),
         ("application/json", split(four, r#"{"a":1}"#), 400, "a list of rows"),
+        ("application/json", r#"{"inputs":{"Y":[[1,2,3,4]]}}"#.to_owned(), 400, "the model has no input `Y`; it takes "),
         ("application/json", split(four, "[]"), 400, "no rows"),
         ("application/json", r#"{"dataframe_split":[]}"#.to_owned(), 400, "`dataframe_split` is not valid"),
         ("application/json", r#"{"dataframe_records":[{}]}"#.to_owned(), 400, "column `carrier` is missing"),

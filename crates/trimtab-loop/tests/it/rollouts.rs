@@ -81,6 +81,13 @@ async fn a_version_that_is_not_there_or_is_the_champion_is_refused() {
             .await
             .unwrap_err();
         assert_eq!(missing.code(), ErrorCode::NotFound);
+        assert_eq!(missing.to_string(), "there is no model version `curve/9`");
+        let unknown = world
+            .controller
+            .start_rollout(&world.scope, &name("curv"), 1, false)
+            .await
+            .unwrap_err();
+        assert_eq!(unknown.to_string(), "there is no endpoint `curv`");
         let plan = world
             .controller
             .start_rollout(&world.scope, &name("curve"), 1, true)

@@ -8,11 +8,13 @@
 use std::collections::VecDeque;
 
 use trimtab_db::{DbError, Query, Row, Tx, Value};
+use trimtab_types::filter::Operator;
 
 use super::{Limits, Question, compare, drive, requires};
 use crate::{
     TrackingError,
     run_search::{self, Order, Target},
+    search,
     sql::NAN,
 };
 
@@ -150,6 +152,8 @@ struct Cursor {
     index: Index,
     /// Where the next values are; the end that was not read yet.
     position: Option<Vec<Value>>,
+    /// The last values that the filter lets through.
+    until: Option<Vec<Value>>,
     phase: Phase,
     step: u32,
     ready: VecDeque<Row>,
@@ -162,9 +166,9 @@ impl Cursor {
         experiment: i64,
         stage: i64,
         limits: Limits,
-    ) -> Result<Self, DbError> {
+    ) -> Result<Self, TrackingError> {
         let after = question.paging.after.as_deref();
-        let mut position = None;
+        let (mut position, until) = bounds(question)?;
         let mut phase = Phase::Values;
         let index = match &question.order.first.0 {
             Target::Metric(name) => {
@@ -206,6 +210,7 @@ impl Cursor {
             stage,
             index,
             position,
+            until,
             phase,
             step: limits.step.min(wanted).clamp(2, WIDEST),
             ready: VecDeque::new(),
@@ -275,6 +280,10 @@ impl Cursor {
                 self.index.compare(&mut query, sign, position);
             }
             (None, None) => {}
+        }
+        if let Some(until) = &self.until {
+            let sign = if is_ascending { "<=" } else { ">=" };
+            self.index.compare(&mut query, sign, until);
         }
         let word = if is_ascending { " ASC" } else { " DESC" };
         query
@@ -487,6 +496,34 @@ impl Cursor {
             .bind(limit(left));
         Ok(tx.query(query.sql(), query.params())?)
     }
+}
+
+/// Where the values of a metric that the filter lets through begin and end, in the order's direction.
+fn bounds(question: &Question) -> Result<(Option<Vec<Value>>, Option<Vec<Value>>), TrackingError> {
+    let (target, is_ascending) = &question.order.first;
+    let (mut low, mut high) = (None, None);
+    if matches!(target, Target::Metric(_)) {
+        for comparison in &question.comparisons {
+            if run_search::target(&comparison.field, "filter")? != *target {
+                continue;
+            }
+            let bound = Some(vec![
+                Value::Int(0),
+                Value::Real(search::number(comparison)?),
+            ]);
+            match comparison.operator {
+                Operator::Greater | Operator::GreaterOrEqual => low = bound,
+                Operator::Less | Operator::LessOrEqual => high = bound,
+                Operator::Equal => (low, high) = (bound.clone(), bound),
+                _ => {}
+            }
+        }
+    }
+    Ok(if *is_ascending {
+        (low, high)
+    } else {
+        (high, low)
+    })
 }
 
 fn limit(left: usize) -> i64 {

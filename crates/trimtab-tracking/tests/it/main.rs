@@ -5,6 +5,7 @@
 )]
 
 mod artifacts;
+mod columns;
 mod filters;
 mod gc;
 mod migrate;

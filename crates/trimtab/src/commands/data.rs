@@ -2,13 +2,13 @@
 
 use std::{fs, path::Path};
 
-use anyhow::Context as _;
 use trimtab_edge_api::wire::{DatasetFromEvents, DatasetVersion, Timestamp};
 
 use super::Context;
 use crate::{
     cli::{DataCommand, DataVersionArgs},
     client::segment,
+    told::{Exit, Told},
 };
 
 pub(super) async fn run(context: &Context, command: DataCommand) -> anyhow::Result<()> {
@@ -20,8 +20,12 @@ pub(super) async fn run(context: &Context, command: DataCommand) -> anyhow::Resu
             client.post("datasets/from-events", &request).await?
         }
         (None, Some(file)) => {
-            let bytes =
-                fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let bytes = fs::read(file).map_err(|error| {
+                Told::new(
+                    Exit::Refused,
+                    format!("cannot read {}: {error}", file.display()),
+                )
+            })?;
             let name = args.name.clone().unwrap_or_else(|| stem(file));
             let mut path = format!(
                 "datasets?name={}&file={}",

@@ -52,10 +52,10 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<ExitCode> {
                     hint: None,
                 });
             }
-            // They matter only to those who serve ONNX models: no reason to call the server ill.
+            // No model is served without it: an error of the machine, though the server itself is healthy (exit 0).
             findings.extend(server.problems.into_iter().map(|problem| Finding {
                 what: "onnx runtime",
-                state: "warning",
+                state: "error",
                 message: problem.message,
                 hint: problem.hint,
             }));

@@ -8,6 +8,7 @@ use super::Context;
 use crate::{
     cli::{LineageArgs, Way},
     client::segment,
+    told::{Exit, Told},
 };
 
 pub(super) async fn run(context: &Context, args: LineageArgs) -> anyhow::Result<()> {
@@ -17,8 +18,28 @@ pub(super) async fn run(context: &Context, args: LineageArgs) -> anyhow::Result<
         Some(Way::Downstream) => path.push_str("?direction=downstream"),
         None => {}
     }
-    let lineage: Lineage = context.client()?.get(&path).await?;
+    let lineage: Lineage = context.client()?.get(&path).await.map_err(|error| {
+        // The server knows no name of a dataset, and a model by its version: say what an id is.
+        match (args.kind.as_str(), error.downcast_ref::<Told>()) {
+            ("dataset", Some(told)) if is_missing(told) => {
+                again(told, "name a dataset version by its id: the console's Data page and `GET /api/v1/datasets` list them")
+            }
+            ("model", Some(told)) if is_missing(told) => {
+                again(told, "name a model version as NAME/VERSION")
+            }
+            _ => error,
+        }
+    })?;
     context.output.answer(&lineage, || text(&lineage))
+}
+
+/// Whether the server has no such object; another refusal has a hint of its own.
+fn is_missing(told: &Told) -> bool {
+    told.exit() == Exit::Refused && told.to_string().starts_with("there is no ")
+}
+
+fn again(told: &Told, hint: &str) -> anyhow::Error {
+    Told::new(Exit::Refused, told.to_string()).hint(hint).into()
 }
 
 fn text(lineage: &Lineage) -> String {

@@ -13,6 +13,7 @@ mod gc;
 mod replay;
 mod says;
 mod server;
+mod transfer;
 
 use std::{
     path::Path,

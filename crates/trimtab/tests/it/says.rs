@@ -41,6 +41,11 @@ fn help_fits_a_screen_and_names_every_command() {
       rollout      Show, start and stop rollouts
       models       Work with registered models
       token        Make, list and revoke access tokens
+      gc           Remove for good what was deleted: runs, experiments, logged models, with their files
+                   (role admin)
+      backup       Copy everything of a running server into a folder; again, only what is new (role
+                   admin)
+      restore      Make a data folder of a backup
       config       Show how this process would run
       doctor       Check the server, and what it needs on this machine
       completions  Write a completion script for a shell
@@ -130,24 +135,36 @@ fn errors_say_what_to_do() {
     error: cannot read ./trimtab.yaml: No such file or directory (os error 2)
 
     hint: `trimtab apply DIR` names the folder with trimtab.yaml
-    exit 1
+    exit 4
     "#);
     assert_snapshot!(refused(folder, &["serve"]), @r#"
     error: unrecognized subcommand 'serve'
 
-      tip: a similar subcommand exists: 'server'
+      tip: some similar subcommands exist: 'restore', 'server'
 
     Usage: trimtab [OPTIONS] <COMMAND>
 
     For more information, try '--help'.
     exit 2
     "#);
-    assert_snapshot!(refused(folder, &["rollout", "abort", "x"]), @r#"
-    error: invalid value 'x' for '<ID>': `x` is not an id of kind RolloutId: expected 32 hexadecimal digits
+    // What people type is enough of an address.
+    assert_snapshot!(refused(folder, &["rollout", "abort", "x", "--server", "127.0.0.1:9"]), @r#"
+    error: the server at http://127.0.0.1:9 cannot be reached: Connection refused (os error 111)
 
-    For more information, try '--help'.
-    exit 2
+    hint: start one with `trimtab server`, or name another with `--server URL`
+    exit 3
     "#);
+    fs::write(
+        folder.join("dvc.yaml"),
+        "stages:\n  train:\n    cmd: echo\n",
+    )
+    .unwrap();
+    assert_snapshot!(refused(folder, &["data", "version", "none.csv"]), @r#"
+    error: cannot read none.csv: No such file or directory (os error 2)
+    exit 4
+    "#);
+    let unknown = refused(folder, &["repro", "trian"]);
+    assert!(unknown.ends_with("exit 4"), "{unknown}");
     assert_snapshot!(refused(folder, &["data", "version"]), @r#"
     error: the following required arguments were not provided:
       <FILE>
@@ -167,7 +184,7 @@ fn errors_say_what_to_do() {
     error: `5000` is not an address to listen on
 
     hint: write it as 127.0.0.1:5000, [::1]:5000 or localhost:5000
-    exit 1
+    exit 4
     "#);
     assert_snapshot!(refused(folder, &["server", "--listen", "0.0.0.0:0"]), @r#"
     error: 0.0.0.0 can be reached from other machines, and no token exists yet
@@ -199,7 +216,7 @@ fn errors_say_what_to_do() {
     error: trimtab.toml line 1: there is no key `data_dri`
 
     hint: did you mean `data_dir`?
-    exit 1
+    exit 4
     "#);
     fs::remove_file(folder.join("trimtab.toml")).unwrap();
     fs::write(
@@ -211,7 +228,7 @@ fn errors_say_what_to_do() {
     error: ./trimtab.yaml line 3: there is no key `modle` here
 
     hint: did you mean `model`?
-    exit 1
+    exit 4
     "#);
     fs::write(folder.join("file"), "").unwrap();
     assert_snapshot!(refused(folder, &["server", "--data-dir", "file"]), @r#"
@@ -263,16 +280,18 @@ fn config_show_says_where_each_value_came_from() {
         .unwrap();
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r#"
     file trimtab.toml
-    SETTING           VALUE                        FROM
-    data_dir          elsewhere                    variable TRIMTAB_DATA_DIR
-    listen            ["127.0.0.1:7000"]           trimtab.toml
-    database          postgresql://me:***@host/db  variable TRIMTAB_DATABASE
-    python            -                            default
-    onnx_runtime      -                            default
-    insecure_no_auth  false                        default
-    allowed_hosts     []                           default
-    allowed_origins   []                           default
-    log_format        text                         default
+    SETTING                 VALUE                        FROM
+    data_dir                elsewhere                    variable TRIMTAB_DATA_DIR
+    listen                  ["127.0.0.1:7000"]           trimtab.toml
+    database                postgresql://me:***@host/db  variable TRIMTAB_DATABASE
+    python                  -                            default
+    onnx_runtime            -                            default
+    insecure_no_auth        false                        default
+    allowed_hosts           []                           default
+    allowed_origins         []                           default
+    webhooks_allow_private  false                        default
+    log_format              text                         default
+    keep_deleted            -                            default
     "#);
 }
 

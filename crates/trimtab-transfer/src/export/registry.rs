@@ -1,0 +1,191 @@
+//! Registered models, prompts, versions and aliases.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use trimtab_edge_api::wire::{IngestModel, IngestVersion};
+
+use super::{Export, exists_already, mlflow, tag, tags};
+use crate::{TransferError, wire::int};
+
+/// The tag of a model that an export made.
+const OURS: &str = "trimtab.export";
+/// The source of a version that only takes a number up.
+const NO_SOURCE: &str = "dummy-source";
+
+impl Export<'_> {
+    pub(super) async fn registry(&mut self) -> Result<(), TransferError> {
+        for mut model in self.source.models().await? {
+            self.source.versions(&mut model).await?;
+            model.versions.sort_by_key(|version| version.version);
+            self.registered(&model).await?;
+        }
+        Ok(())
+    }
+
+    async fn registered(&mut self, model: &IngestModel) -> Result<(), TransferError> {
+        let mut body = json!({ "name": model.name, "tags": tags(&model.tags) });
+        if let Some(description) = &model.description {
+            body["description"] = description.clone().into();
+        }
+        if let Some(all) = body["tags"].as_array_mut() {
+            all.push(json!({ "key": OURS, "value": "model" }));
+        }
+        let mut last = 0;
+        match self.post("registered-models/create", body).await {
+            Ok(_) => self.report.models += 1,
+            Err(error) if exists_already(&error) => {
+                let got: Value = self
+                    .target
+                    .get(&mlflow("registered-models/get"), &[("name", &model.name)])
+                    .await?;
+                if tag(&got["registered_model"]["tags"], OURS).is_none() {
+                    self.report.skipped.push(format!(
+                        "model {}: there is another one of that name",
+                        model.name
+                    ));
+                    return Ok(());
+                }
+                last = self.last_number(&model.name).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        let is_prompt = model
+            .tags
+            .iter()
+            .any(|tag| tag.key == "mlflow.prompt.is_prompt");
+        let there = last;
+        for version in model.versions.iter().filter(|one| one.version > there) {
+            self.version(model, version, is_prompt, last).await?;
+            last = version.version;
+        }
+        for alias in &model.aliases {
+            self.post(
+                "registered-models/alias",
+                json!({ "name": model.name, "alias": alias.alias, "version": alias.version.to_string() }),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The highest number there.
+    async fn last_number(&self, name: &str) -> Result<i64, TransferError> {
+        let filter = format!("name = '{}'", name.replace('\'', "\\'"));
+        let got: Value = self
+            .target
+            .get(
+                &mlflow("model-versions/search"),
+                &[
+                    ("filter", &filter),
+                    ("order_by", "version_number DESC"),
+                    ("max_results", "1"),
+                ],
+            )
+            .await?;
+        Ok(int(&got["model_versions"][0]["version"]))
+    }
+
+    /// Makes a version of that number: numbers before it that are gone are given, and taken back.
+    async fn version(
+        &mut self,
+        model: &IngestModel,
+        version: &IngestVersion,
+        is_prompt: bool,
+        last: i64,
+    ) -> Result<(), TransferError> {
+        let run = version
+            .run_id
+            .as_ref()
+            .and_then(|run| self.runs.get(run))
+            .cloned();
+        let source = self.there_source(&version.source);
+        let mut body = json!({ "name": model.name, "source": source, "tags": tags(&version.tags) });
+        if let Some(run) = &run {
+            body["run_id"] = run.clone().into();
+        }
+        if let Some(id) = source
+            .strip_prefix("models:/")
+            .filter(|id| id.starts_with("m-"))
+        {
+            body["model_id"] = id.into();
+        }
+        if let Some(description) = &version.description {
+            body["description"] = description.clone().into();
+        }
+        for _ in last + 1..version.version {
+            let mut gap = body.clone();
+            if is_prompt {
+                gap["source"] = NO_SOURCE.into();
+            }
+            let made = self.post("model-versions/create", gap).await;
+            let Ok(made) = made else { break };
+            let number = &made["model_version"]["version"];
+            self.target
+                .make(
+                    Method::DELETE,
+                    &mlflow("model-versions/delete"),
+                    &json!({ "name": model.name, "version": number }),
+                )
+                .await?;
+        }
+        let made = match self.post("model-versions/create", body).await {
+            Ok(made) => made,
+            Err(TransferError::Refused {
+                status: 400,
+                message,
+                ..
+            }) => {
+                self.report.skipped.push(format!(
+                    "version {}/{}: {message}",
+                    model.name, version.version
+                ));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let number = int(&made["model_version"]["version"]);
+        if number != version.version {
+            self.report.skipped.push(format!(
+                "version {}/{}: it has the number {number} there",
+                model.name, version.version
+            ));
+        }
+        self.report.versions += 1;
+        if version.stage != "None" {
+            self.post(
+                "model-versions/transition-stage",
+                json!({
+                    "name": model.name, "version": number.to_string(), "stage": version.stage,
+                    "archive_existing_versions": false,
+                }),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// What a source is called there.
+    fn there_source(&self, source: &str) -> String {
+        if let Some(id) = source.strip_prefix("models:/m-")
+            && let Some(new) = self.models.get(id)
+        {
+            return format!("models:/{new}");
+        }
+        if let Some(rest) = source.strip_prefix("runs:/") {
+            let (run, path) = rest.split_once('/').unwrap_or((rest, ""));
+            if let Some(new) = self.runs.get(run) {
+                return format!("runs:/{new}/{path}");
+            }
+        }
+        let mut end = source.len();
+        loop {
+            if let Some(new) = self.places.get(&source[..end]) {
+                return format!("{new}{}", &source[end..]);
+            }
+            match source[..end].rfind('/') {
+                Some(slash) => end = slash,
+                None => return source.to_owned(),
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Where artifacts are at the source, and where they will be.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::{Component, Path, PathBuf},
+};
+
+/// What becomes of artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Artifacts {
+    /// They are copied into the server's store.
+    Copy,
+    /// They stay where they are, and the server reads them there.
+    Reference,
+    /// They are not brought; records name the place where copies would be.
+    None,
+}
+
+/// A tree of files at the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tree {
+    /// A folder of this machine.
+    Folder(PathBuf),
+    /// A folder that an MLflow server hands out.
+    Proxied(String),
+    /// A run's files, which an MLflow server reads for us.
+    OfRun(String),
+    /// A logged model's files, which an MLflow server reads for us.
+    OfModel(String),
+}
+
+/// Where a tree goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// The URI that records will have.
+    pub(crate) uri: String,
+    /// The path in our store, where files are to be copied to, and from where.
+    pub(crate) copy: Option<(String, Tree)>,
+    /// Why nothing is copied.
+    pub(crate) left: Option<String>,
+}
+
+/// Finds new places for old ones.
+#[derive(Debug)]
+pub(crate) struct Places {
+    mode: Artifacts,
+    /// Folders that may be read; the first is the one behind `mlflow-artifacts:/` of the old server. What a database
+    /// names elsewhere is not followed: whoever could write to the old server could name any folder.
+    roots: Vec<PathBuf>,
+    /// What relative locations are relative to.
+    base: Option<PathBuf>,
+    /// Whether the source is a server that hands files out.
+    is_server: bool,
+    moved: HashMap<String, String>,
+    /// Folders that the server is to read in place, and those of them that it was told of.
+    read: BTreeSet<String>,
+    told: BTreeSet<String>,
+}
+
+impl Places {
+    pub(crate) fn new(
+        mode: Artifacts,
+        roots: Vec<PathBuf>,
+        base: Option<PathBuf>,
+        is_server: bool,
+    ) -> Self {
+        Self {
+            mode,
+            roots,
+            base,
+            is_server,
+            moved: HashMap::new(),
+            read: BTreeSet::new(),
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// The place of an experiment.
+    pub(crate) fn experiment(&mut self, id: i64, old: &str) -> String {
+        let new = match self.mode {
+            Artifacts::Copy | Artifacts::None => format!("mlflow-artifacts:/{id}"),
+            Artifacts::Reference => self.in_place(old).0,
+        };
+        self.remember(old, &new);
+        new
+    }
+
+    /// The place of a run.
+    pub(crate) fn run(&mut self, experiment: i64, id: &str, old: &str) -> Moved {
+        let path = format!("{experiment}/{id}/artifacts");
+        let tree = self.is_server.then(|| Tree::OfRun(id.to_owned()));
+        self.tree(path, old, tree)
+    }
+
+    /// The place of a logged model, whose id has no `m-`.
+    pub(crate) fn model(&mut self, experiment: i64, id: &str, old: &str) -> Moved {
+        let path = format!("{experiment}/models/m-{id}/artifacts");
+        let tree = self.is_server.then(|| Tree::OfModel(format!("m-{id}")));
+        self.tree(path, old, tree)
+    }
+
+    fn tree(&mut self, path: String, old: &str, served: Option<Tree>) -> Moved {
+        let ours = format!("mlflow-artifacts:/{path}");
+        let moved = match self.mode {
+            Artifacts::None => Moved {
+                uri: ours,
+                copy: None,
+                left: None,
+            },
+            Artifacts::Reference if !(self.is_server && proxied(old).is_some()) => {
+                let (uri, left) = self.in_place(old);
+                Moved {
+                    uri,
+                    copy: None,
+                    left,
+                }
+            }
+            // What only the old server hands out cannot be read without it, so it is copied.
+            Artifacts::Copy | Artifacts::Reference => match self.source_of(old, served) {
+                Ok(tree) => Moved {
+                    uri: ours,
+                    copy: Some((path, tree)),
+                    left: None,
+                },
+                Err(why) => Moved {
+                    uri: old.to_owned(),
+                    copy: None,
+                    left: Some(why),
+                },
+            },
+        };
+        self.remember(old, &moved.uri);
+        moved
+    }
+
+    fn source_of(&self, old: &str, served: Option<Tree>) -> Result<Tree, String> {
+        if self.is_server {
+            return match proxied(old) {
+                Some(path) => Ok(Tree::Proxied(path.to_owned())),
+                None => served.ok_or_else(|| "the server does not hand it out".to_owned()),
+            };
+        }
+        if let Some(path) = proxied(old) {
+            return match self.roots.first() {
+                Some(root) => self.allowed(&root.join(path)),
+                None => Err(
+                    "the old server's artifact folder is not known: name it with --artifacts-root"
+                        .to_owned(),
+                ),
+            };
+        }
+        let folder = local(old).ok_or_else(|| {
+            format!(
+                "a store of kind `{}` is not read by this command",
+                old.split(':').next().unwrap_or(old)
+            )
+        })?;
+        if folder.is_absolute() {
+            return self.allowed(&folder);
+        }
+        match self.base.as_ref().or(self.roots.first()) {
+            Some(base) => self.allowed(&base.join(folder)),
+            None => Err(
+                "it is relative, and to what is not known: name that with --artifacts-root"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// The folder, where it may be read.
+    fn allowed(&self, folder: &Path) -> Result<Tree, String> {
+        let has_way_up = folder.components().any(|part| part == Component::ParentDir);
+        let plain: PathBuf = folder.components().collect();
+        let is_inside = self
+            .roots
+            .iter()
+            .chain(&self.base)
+            .any(|root| plain.starts_with(root));
+        if is_inside && !has_way_up {
+            return Ok(Tree::Folder(plain));
+        }
+        Err("it is outside of the folders that may be read: name one that holds it with --artifacts-root".to_owned())
+    }
+
+    /// A location as the server can read it, absolute and with a scheme, and why it cannot.
+    fn in_place(&mut self, old: &str) -> (String, Option<String>) {
+        let is_remote = local(old).is_none() && proxied(old).is_none();
+        if is_remote || (self.is_server && proxied(old).is_none()) {
+            return (old.to_owned(), None);
+        }
+        match self.source_of(old, None) {
+            Ok(Tree::Folder(folder)) => {
+                if let Some(root) = self.root_of(&folder) {
+                    self.read.insert(root);
+                }
+                (format!("file://{}", folder.display()), None)
+            }
+            Ok(Tree::Proxied(_) | Tree::OfRun(_) | Tree::OfModel(_)) => (old.to_owned(), None),
+            Err(why) => (old.to_owned(), Some(why)),
+        }
+    }
+
+    /// The folder that the server is to read: the one that was named, or the one beside the database.
+    fn root_of(&self, folder: &Path) -> Option<String> {
+        if let Some(root) = self.roots.iter().find(|root| folder.starts_with(root)) {
+            return Some(root.display().to_string());
+        }
+        let base = self.base.as_ref()?;
+        let first = folder.strip_prefix(base).ok()?.components().next()?;
+        Some(base.join(first).display().to_string())
+    }
+
+    /// Folders that the server is to read in place, found since the last call.
+    pub(crate) fn take_read(&mut self) -> Vec<String> {
+        let new: Vec<String> = self.read.difference(&self.told).cloned().collect();
+        self.told.extend(new.iter().cloned());
+        new
+    }
+
+    fn remember(&mut self, old: &str, new: &str) {
+        if !old.is_empty() {
+            self.moved.insert(normal(old), new.to_owned());
+        }
+    }
+
+    /// The new place of what a version names: itself, or the nearest folder above it that has moved.
+    pub(crate) fn source(&self, old: &str) -> String {
+        let plain = normal(old);
+        let mut end = plain.len();
+        loop {
+            if let Some(new) = self.moved.get(&plain[..end]) {
+                return format!("{}{}", new.trim_end_matches('/'), &plain[end..]);
+            }
+            match plain[..end].rfind('/') {
+                Some(slash) => end = slash,
+                None => return old.to_owned(),
+            }
+        }
+    }
+}
+
+/// One spelling for one place.
+fn normal(uri: &str) -> String {
+    let uri = uri.strip_prefix("file://").unwrap_or(uri);
+    let uri = uri.strip_prefix("file:").unwrap_or(uri);
+    let uri = match proxied(uri) {
+        Some(path) => format!("mlflow-artifacts:/{path}"),
+        None => uri.to_owned(),
+    };
+    uri.trim_end_matches('/').to_owned()
+}
+
+/// The path below a server's artifact folder.
+pub(crate) fn proxied(uri: &str) -> Option<&str> {
+    let rest = uri.strip_prefix("mlflow-artifacts:")?;
+    let path = match rest.strip_prefix("//") {
+        // With a host, `mlflow-artifacts://host/path`; without, `mlflow-artifacts:///path`.
+        Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => rest,
+    };
+    Some(path.trim_matches('/'))
+}
+
+fn local(uri: &str) -> Option<PathBuf> {
+    if let Some(path) = uri.strip_prefix("file://") {
+        let path = percent_encoding::percent_decode_str(path)
+            .decode_utf8()
+            .ok()?;
+        let start = path.find('/')?;
+        return Some(PathBuf::from(&path[start..]));
+    }
+    if let Some(path) = uri.strip_prefix("file:") {
+        return Some(PathBuf::from(path));
+    }
+    (!uri.contains(':')).then(|| Path::new(uri).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_get_our_places_and_versions_follow() {
+        let mut places = Places::new(
+            Artifacts::Copy,
+            vec!["/srv/mlartifacts".into(), "/data".into()],
+            Some("/srv".into()),
+            false,
+        );
+        places.experiment(3, "mlflow-artifacts:/3");
+        let moved = places.run(3, "ab", "mlflow-artifacts:/3/ab/artifacts");
+        assert_eq!(moved.uri, "mlflow-artifacts:/3/ab/artifacts");
+        assert_eq!(
+            moved.copy.unwrap().1,
+            Tree::Folder("/srv/mlartifacts/3/ab/artifacts".into())
+        );
+        let moved = places.run(3, "cd", "./mlruns/3/cd/artifacts");
+        assert_eq!(
+            moved.copy.unwrap().1,
+            Tree::Folder("/srv/mlruns/3/cd/artifacts".into())
+        );
+        places.run(3, "ef", "file:///data/ef");
+        for outside in [
+            "/etc",
+            "/data/../etc",
+            "mlflow-artifacts:/../../etc",
+            "file:///etc",
+            "../etc",
+        ] {
+            let moved = places.run(3, "xx", outside);
+            assert_eq!(moved.copy, None, "{outside}");
+            assert_eq!(moved.uri, outside);
+        }
+        let moved = places.run(3, "gh", "s3://bucket/gh");
+        assert_eq!((moved.uri.as_str(), moved.copy), ("s3://bucket/gh", None));
+        for (old, new) in [
+            ("/data/ef/model", "mlflow-artifacts:/3/ef/artifacts/model"),
+            (
+                "mlflow-artifacts://host/3/ab/artifacts/m",
+                "mlflow-artifacts:/3/ab/artifacts/m",
+            ),
+            ("s3://bucket/gh/m", "s3://bucket/gh/m"),
+            ("models:/m-1", "models:/m-1"),
+            ("runs:/ab/model", "runs:/ab/model"),
+            ("/elsewhere", "/elsewhere"),
+        ] {
+            assert_eq!(places.source(old), new, "{old}");
+        }
+    }
+
+    #[test]
+    fn references_stay_with_a_scheme() {
+        let mut places = Places::new(
+            Artifacts::Reference,
+            vec!["/srv/a".into(), "/x".into()],
+            None,
+            false,
+        );
+        assert_eq!(places.run(0, "r", "/x/r").uri, "file:///x/r");
+        assert_eq!(
+            places.run(0, "s", "mlflow-artifacts:/0/s").uri,
+            "file:///srv/a/0/s"
+        );
+        assert_eq!(places.run(0, "t", "s3://b/t").uri, "s3://b/t");
+        assert!(places.run(0, "u", "/etc").left.is_some());
+        assert_eq!(places.take_read(), ["/srv/a", "/x"]);
+        assert!(places.take_read().is_empty());
+        let mut places = Places::new(Artifacts::Reference, Vec::new(), None, true);
+        let moved = places.run(0, "r", "mlflow-artifacts:/0/r/artifacts");
+        assert_eq!(moved.copy.unwrap().1, Tree::Proxied("0/r/artifacts".into()));
+    }
+}
