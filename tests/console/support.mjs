@@ -59,8 +59,9 @@ export async function open(path, { scheme = "light", width = 1400, height = 900 
   return { page, errors, close: () => context.close() };
 }
 
-export async function shot(page, name) {
-  await page.screenshot({ path: `${output}/${name}.png`, fullPage: true });
+/** A picture of the page, whole unless it is very long. */
+export async function shot(page, name, fullPage = true) {
+  await page.screenshot({ path: `${output}/${name}.png`, fullPage });
 }
 
 /** No violation of WCAG 2 A and AA on what is on the screen; of many like rows the first few stand for all. */

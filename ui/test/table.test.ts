@@ -36,6 +36,8 @@ describe("columns", () => {
     expect([column("metrics."), column("loss"), column("other.x")]).toEqual([null, null, null]);
   });
   it("are chosen without system metrics and the client's own tags", () => {
+    const grouped = { ...keys, metrics: ["a/x", "b", "system/cpu"].map((key) => ({ key, low: 0, high: 1 })) };
+    expect(defaults(grouped).slice(0, 2)).toEqual(["metrics.b", "metrics.a/x"]);
     expect(defaults(keys)).toEqual(["metrics.loss", "metrics.same", "params.lr", "params.seed", "tags.team"]);
   });
   it("differ where the ends of their values do", () => {

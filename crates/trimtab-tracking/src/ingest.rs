@@ -10,9 +10,7 @@ use trimtab_types::{LoggedModelId, RunId, Scope, Time, WorkspaceId};
 
 use crate::{
     DatasetInput, Lifecycle, LoggedModelMetric, LoggedModelStatus, MetricPoint, RunStatus,
-    Tracking, TrackingError, batch, inputs, logged_models, runs,
-    service::find_run,
-    validate,
+    Tracking, TrackingError, batch, inputs, logged_models, runs, service::find_run, validate,
 };
 
 /// How many commands of one request wait for the writer together: one commit takes them all.

@@ -13,6 +13,9 @@ use crate::{
     wire::{Answer, int, items, maybe, pairs, real, text},
 };
 
+/// How many runs are asked for at once.
+const TOGETHER: usize = 8;
+
 /// An MLflow server.
 #[derive(Debug)]
 pub struct HttpSource {
@@ -128,6 +131,32 @@ impl HttpSource {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// Adds what a search leaves out: MLflow's tells of no logged models that a run read.
+    pub(crate) async fn complete(&self, runs: &mut [SourceRun]) -> Result<(), TransferError> {
+        for part in runs.chunks_mut(TOGETHER) {
+            let asked = part
+                .iter()
+                .map(|run| self.model_inputs(&run.run.id))
+                .collect::<Vec<_>>();
+            let found = futures::future::try_join_all(asked).await?;
+            for (run, model_inputs) in part.iter_mut().zip(found) {
+                run.run.model_inputs = model_inputs;
+            }
+        }
+        Ok(())
+    }
+
+    async fn model_inputs(&self, id: &str) -> Result<Vec<String>, TransferError> {
+        let got: Value = self
+            .peer
+            .get("/api/2.0/mlflow/runs/get", &[("run_id", id)])
+            .await?;
+        Ok(items(&got["run"]["inputs"]["model_inputs"])
+            .iter()
+            .map(|input| model_id(&text(&input["model_id"])))
+            .collect())
     }
 
     pub(crate) fn points(&self, runs: &[SourceRun]) -> HttpPoints<'_> {

@@ -327,10 +327,15 @@ impl Import<'_> {
     }
 
     /// Brings runs: first themselves, then their points, then the marks that say that they are whole.
-    async fn page(&mut self, source: &Source, page: Vec<SourceRun>) -> Result<(), TransferError> {
+    async fn page(
+        &mut self,
+        source: &Source,
+        mut page: Vec<SourceRun>,
+    ) -> Result<(), TransferError> {
         if page.is_empty() || self.options.dry_run {
             return Ok(());
         }
+        source.complete(&mut page).await?;
         let marks: Vec<IngestMark> = page
             .iter()
             .map(|run| IngestMark {

@@ -116,6 +116,14 @@ impl Source {
         }
     }
 
+    /// Adds what the list of runs leaves out.
+    pub(crate) async fn complete(&self, runs: &mut [SourceRun]) -> Result<(), TransferError> {
+        match self {
+            Self::Sql(_) => Ok(()),
+            Self::Http(source) => source.complete(runs).await,
+        }
+    }
+
     /// Ids of some more runs; none at the end.
     pub(crate) async fn run_ids(&self, cursor: &mut Cursor) -> Result<Vec<String>, TransferError> {
         match self {

@@ -78,6 +78,8 @@ class Store:
             return found
 
     def run(self, run):
+        # A search through MLflow's own database leaves the inputs of models out.
+        run = self.client.get_run(run.info.run_id)
         info, data = run.info, run.data
         history = {}
         for key in data.metrics:
@@ -121,7 +123,7 @@ class Store:
             one = {
                 "name": model.name,
                 "status": str(model.status),
-                "type": model.model_type,
+                "type": model.model_type or "",
                 "params": model.params,
                 "tags": self.tags(model.tags),
                 "metrics": sorted(
@@ -132,7 +134,7 @@ class Store:
             }
             if not self.written:
                 one["times"] = (model.creation_timestamp, model.last_updated_timestamp)
-                one["run"] = model.source_run_id
+                one["run"] = model.source_run_id or ""
             self.names[model.model_id] = "m-" + self.id(
                 model.model_id.removeprefix("m-"), model.tags, OURS + "model_id"
             )
@@ -141,15 +143,16 @@ class Store:
 
     def registry(self):
         found = {}
-        models = everything(self.client.search_registered_models)
-        models += everything(
-            self.client.search_registered_models, filter_string="tags.`mlflow.prompt.is_prompt` = 'true'"
-        )
-        for model in models:
-            prompt = "mlflow.prompt.is_prompt" in model.tags
+        is_prompt = "tags.`mlflow.prompt.is_prompt` = 'true'"
+        # The tag that tells them apart is hidden by the client.
+        models = [(m, False) for m in everything(self.client.search_registered_models)]
+        models += [
+            (m, True) for m in everything(self.client.search_registered_models, filter_string=is_prompt)
+        ]
+        for model, prompt in models:
             query = f"name = '{model.name}'"
             if prompt:
-                query += " AND tags.`mlflow.prompt.is_prompt` = 'true'"
+                query += f" AND {is_prompt}"
             versions = {}
             for v in everything(self.client.search_model_versions, filter_string=query):
                 one = {
@@ -166,7 +169,7 @@ class Store:
             one = {
                 "description": model.description or "",
                 "tags": self.tags(model.tags),
-                "aliases": {k: str(v) for k, v in self.client.get_registered_model(model.name).aliases.items()},
+                "aliases": {k: str(v) for k, v in model.aliases.items()},
                 "versions": versions,
             }
             if not self.written:

@@ -83,10 +83,11 @@ export function turned(order: TableState["order"], by: string): TableState["orde
   return order.up ? { by, up: false } : null;
 }
 
-/** What the table shows unless told otherwise: no system metrics and none of the client's own tags. */
+/** What the table shows unless told otherwise: no system metrics and none of the client's own tags; metrics of no group first. */
 export function defaults(keys: RunKeys): ColumnId[] {
+  const metrics = keys.metrics.map((m) => m.key).filter((key) => !key.startsWith("system/"));
   return [
-    ...keys.metrics.filter((m) => !m.key.startsWith("system/")).map((m) => `metrics.${m.key}`),
+    ...[...metrics.filter((key) => !key.includes("/")), ...metrics.filter((key) => key.includes("/"))].map((key) => `metrics.${key}`),
     ...keys.params.map((p) => `params.${p.key}`),
     ...keys.tags.filter((t) => !t.key.startsWith("mlflow.")).map((t) => `tags.${t.key}`),
   ];

@@ -16,7 +16,7 @@ use trimtab_types::{ErrorCode, RunId, Scope};
 use crate::{
     convert,
     extract::Json as Body,
-    handlers::Answer,
+    handlers::{Answer, backup},
     state::Api,
     wire::{
         IngestCheck, IngestCollision, IngestFile, IngestKey, IngestMark, IngestModel, IngestPrint,
@@ -328,6 +328,8 @@ pub(crate) async fn root(
     CallScope(scope): CallScope,
     Body(request): Body<IngestRoot>,
 ) -> Answer<IngestRoot> {
+    // A folder of the machine may hold more than this workspace's files.
+    backup::of_the_house(&scope)?;
     api.tracking.ingest_root(&scope, &request.uri).await?;
     Ok(Json(request))
 }

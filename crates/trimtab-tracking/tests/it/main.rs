@@ -8,6 +8,7 @@ mod artifacts;
 mod columns;
 mod filters;
 mod gc;
+mod ingest;
 mod migrate;
 mod runs;
 mod search;

@@ -9,6 +9,8 @@ use crate::{TransferError, wire::int};
 
 /// The tag of a model that an export made.
 const OURS: &str = "trimtab.export";
+/// The tag that makes a model a prompt.
+const PROMPT: &str = "mlflow.prompt.is_prompt";
 /// The source of a version that only takes a number up.
 const NO_SOURCE: &str = "dummy-source";
 
@@ -30,6 +32,7 @@ impl Export<'_> {
         if let Some(all) = body["tags"].as_array_mut() {
             all.push(json!({ "key": OURS, "value": "model" }));
         }
+        let is_prompt = model.tags.iter().any(|tag| tag.key == PROMPT);
         let mut last = 0;
         match self.post("registered-models/create", body).await {
             Ok(_) => self.report.models += 1,
@@ -45,14 +48,10 @@ impl Export<'_> {
                     ));
                     return Ok(());
                 }
-                last = self.last_number(&model.name).await?;
+                last = self.last_number(&model.name, is_prompt).await?;
             }
             Err(error) => return Err(error),
         }
-        let is_prompt = model
-            .tags
-            .iter()
-            .any(|tag| tag.key == "mlflow.prompt.is_prompt");
         let there = last;
         for version in model.versions.iter().filter(|one| one.version > there) {
             self.version(model, version, is_prompt, last).await?;
@@ -69,8 +68,12 @@ impl Export<'_> {
     }
 
     /// The highest number there.
-    async fn last_number(&self, name: &str) -> Result<i64, TransferError> {
-        let filter = format!("name = '{}'", name.replace('\'', "\\'"));
+    async fn last_number(&self, name: &str, is_prompt: bool) -> Result<i64, TransferError> {
+        let mut filter = format!("name = '{}'", name.replace('\'', "\\'"));
+        // A search leaves prompts out unless it asks for them.
+        if is_prompt {
+            filter.push_str(" AND tags.`mlflow.prompt.is_prompt` = 'true'");
+        }
         let got: Value = self
             .target
             .get(

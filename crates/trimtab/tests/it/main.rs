@@ -10,6 +10,7 @@ mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
 mod gc;
+mod kill;
 mod replay;
 mod says;
 mod server;

@@ -35,6 +35,8 @@ fn help_fits_a_screen_and_names_every_command() {
       demo         Play a year of real flights through the loop
       replay       Play your own history through the loop: what would it have done?
       apply        Make what a trimtab.yaml says exist
+      import       Bring records of another tool into the server (role admin)
+      export       Write the records of the server into another tool
       lineage      Show what an object came from, or what came from it
       data         Work with dataset versions
       repro        Bring the stages of ./dvc.yaml up to date, as `dvc repro` does

@@ -66,6 +66,12 @@ impl Server {
         answer
     }
 
+    /// SIGKILL; comes back when it is gone.
+    pub(super) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// SIGTERM; answers the exit code and what went to stderr.
     pub(super) fn stop(mut self) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
