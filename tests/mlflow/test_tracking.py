@@ -269,7 +269,7 @@ def test_long_histories_come_in_pages(client, experiment):
 
 def test_a_history_is_the_set_of_its_points(client, experiment):
     """Out of order, one by one and in batches, the same points again: sorted, each once; the latest is the greatest step."""
-    run = client.create_run(experiment).info.run_id
+    run = client.create_run(experiment.experiment_id).info.run_id
     points = [Metric("m", step / 4, 1_000 + step, step) for step in range(200)]
     client.log_batch(run, metrics=points[120:])
     client.log_batch(run, metrics=points[:150])
@@ -285,7 +285,7 @@ def test_a_history_is_the_set_of_its_points(client, experiment):
 
 
 def test_a_history_holds_what_json_lacks_in_batches_too(client, experiment):
-    run = client.create_run(experiment).info.run_id
+    run = client.create_run(experiment.experiment_id).info.run_id
     odd = {3: math.nan, 5: math.inf, 9: -math.inf}
     client.log_batch(run, metrics=[Metric("m", odd.get(step, float(step)), 1, step) for step in range(40)])
     history = client.get_metric_history(run, "m")
