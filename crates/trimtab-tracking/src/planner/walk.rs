@@ -408,7 +408,7 @@ impl Cursor {
         // Within the value that the page before ended in, the index can be entered where that page ended.
         let is_cut = matches!(value, [Value::Text(text)] if text.chars().count() >= 200);
         let by_index = question.order.ends_by_start() && !is_cut && self.index.is_apart();
-        if by_index && let Some(start) = self.start_within(question, value) {
+        if by_index && let Some(start) = Self::start_within(question, value) {
             query.push(" AND o0.start_neg >= ").bind(-start);
         }
         self.finish(tx, question, &mut query)?;
@@ -422,7 +422,7 @@ impl Cursor {
     }
 
     /// The start of the last run before the page, when it had this value.
-    fn start_within(&self, question: &Question, value: &[Value]) -> Option<i64> {
+    fn start_within(question: &Question, value: &[Value]) -> Option<i64> {
         let key = question.paging.after.as_deref()?;
         let is_same = match (key, value) {
             ([Value::Int(1), ..], [Value::Int(class), _]) => *class == NAN,
@@ -498,8 +498,11 @@ impl Cursor {
     }
 }
 
+/// Values of an index that a walk does not go beyond.
+type Bound = Option<Vec<Value>>;
+
 /// Where the values of a metric that the filter lets through begin and end, in the order's direction.
-fn bounds(question: &Question) -> Result<(Option<Vec<Value>>, Option<Vec<Value>>), TrackingError> {
+fn bounds(question: &Question) -> Result<(Bound, Bound), TrackingError> {
     let (target, is_ascending) = &question.order.first;
     let (mut low, mut high) = (None, None);
     if matches!(target, Target::Metric(_)) {
