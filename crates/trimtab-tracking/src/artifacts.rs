@@ -171,31 +171,38 @@ impl Tracking {
             .write(Lane::Bulk, move |tx| {
                 let workspace = &scope_of_row.workspace;
                 let kept = of_command.keep(tx, &scope_of_row, staged)?;
-                let before = tx.query_opt(
-                    "SELECT hash FROM artifact WHERE workspace_id = ?1 AND path = ?2",
-                    params![workspace, &path],
-                )?;
-                tx.execute(
-                    "INSERT INTO artifact (workspace_id, path, hash, size, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                     ON CONFLICT (workspace_id, path) DO UPDATE SET hash = excluded.hash, size = excluded.size, created_at = excluded.created_at, created_by = excluded.created_by",
-                    params![
-                        workspace,
-                        &path,
-                        &kept.blob().blake3,
-                        kept.blob().size,
-                        now,
-                        scope_of_row.principal.name.as_ref()
-                    ],
-                )?;
-                let unused = match before {
-                    Some(row) => of_command.release_in(tx, &scope_of_row, &row.get::<String>(0)?)?,
-                    None => None,
-                };
+                let mut unused = Vec::new();
+                // Each reference is given back once, also where two write the same path side by side: whoever takes
+                // the row away releases what it named, and whoever finds another's there begins again.
+                loop {
+                    let before = tx.query_opt(
+                        "DELETE FROM artifact WHERE workspace_id = ?1 AND path = ?2 RETURNING hash",
+                        params![workspace, &path],
+                    )?;
+                    if let Some(row) = before {
+                        let hash: String = row.get(0)?;
+                        unused.extend(of_command.release_in(tx, &scope_of_row, &hash)?);
+                    }
+                    let written = tx.execute(
+                        "INSERT INTO artifact (workspace_id, path, hash, size, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (workspace_id, path) DO NOTHING",
+                        params![
+                            workspace,
+                            &path,
+                            &kept.blob().blake3,
+                            kept.blob().size,
+                            now,
+                            scope_of_row.principal.name.as_ref()
+                        ],
+                    )?;
+                    if written == 1 {
+                        break;
+                    }
+                }
                 Ok::<_, TrackingError>((kept, unused))
             })
             .await?;
-        if let Some(key) = unused {
-            blobs.remove_file(&key);
+        for key in &unused {
+            blobs.remove_file(key);
         }
         Ok(blobs.settle(kept))
     }

@@ -36,6 +36,8 @@ pub(crate) const OF_EXPERIMENT: &[&str] = &["experiment_tag", "metric_key", "dat
 const MOST_ROWS: usize = 200;
 /// and how many points and files they may have together. What has more alone goes in slices.
 const MOST_PARTS: u64 = 20_000;
+/// What a row with many points weighs.
+const PARTS_OF_CHUNK: u64 = 50;
 /// How many candidates are read at once.
 const STEP: u32 = 1_000;
 /// How many names of kept things a report holds.
@@ -310,6 +312,11 @@ fn parts(
                 params![candidate.key, most],
             )?
             .get::<u64>(0)?;
+        let chunks = tx.query_one(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM metric_chunk WHERE run = ?1 LIMIT ?2) AS counted",
+            params![candidate.key, most],
+        )?;
+        count += chunks.get::<u64>(0)?.saturating_mul(PARTS_OF_CHUNK);
     }
     Ok(count)
 }
@@ -399,7 +406,11 @@ fn remove_points(tx: &mut Tx<'_>, run: i64) -> Result<bool, TrackingError> {
         params![run, MOST_PARTS],
     )?;
     let Some(last) = rows.last() else {
-        return Ok(false);
+        let chunks = tx.execute(
+            "DELETE FROM metric_chunk WHERE no IN (SELECT no FROM metric_chunk WHERE run = ?1 AND EXISTS (SELECT 1 FROM run WHERE key = ?1 AND stage = 1) ORDER BY key, min_at LIMIT ?2)",
+            params![run, MOST_PARTS / PARTS_OF_CHUNK],
+        )?;
+        return Ok(chunks > 0);
     };
     let (key, at, step): (i64, i64, i64) = (last.get(0)?, last.get(1)?, last.get(2)?);
     tx.execute(

@@ -182,16 +182,6 @@ impl Tracking {
         }
     }
 
-    /// Lets a workspace read below a location of this machine, as an import found it. It is never written, and nothing
-    /// in it is collected.
-    pub async fn register_artifact_root(
-        &self,
-        scope: &Scope,
-        uri: &str,
-    ) -> Result<(), TrackingError> {
-        Ok(self.0.blobs.register_root(scope, uri).await?)
-    }
-
     /// Copies everything below a foreign place into a folder of this machine.
     pub(crate) async fn export_foreign(
         &self,

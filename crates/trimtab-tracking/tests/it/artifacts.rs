@@ -193,3 +193,34 @@ async fn models_are_exported_by_uri() {
         assert!(refused.hint().is_some());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cwe_362_writers_of_one_path_side_by_side_lose_and_leave_nothing() {
+    for (folder, tracking) in all().await {
+        let shared = "shared".repeat(10_000);
+        put(&tracking, "kept", &shared).await;
+        put(&tracking, "path", &shared).await;
+        for round in 0..10 {
+            let contents: Vec<String> = (0..8)
+                .map(|writer| format!("{round} {writer} ").repeat(9_000))
+                .collect();
+            let writes = contents
+                .iter()
+                .map(|content| put(&tracking, "path", content));
+            futures::future::join_all(writes).await;
+        }
+        let kept = tracking
+            .artifact_get(&Scope::local(), &ArtifactPath::parse("kept").unwrap())
+            .await
+            .unwrap();
+        assert_eq!(kept.collect().await.unwrap(), shared);
+        assert_eq!(files(&folder.path().join("blobs")), 2);
+        for path in ["path", "kept"] {
+            tracking
+                .artifact_delete(&Scope::local(), &ArtifactPath::parse(path).unwrap())
+                .await
+                .unwrap();
+        }
+        assert_eq!(files(&folder.path().join("blobs")), 0);
+    }
+}

@@ -281,25 +281,26 @@ async fn a_hundred_thousand_runs_go_while_others_write() {
     .await
     .unwrap();
     let begun = std::time::Instant::now();
-    let collecting = tokio::task::spawn({
-        let tracking = tracking.clone();
-        async move { gc(&tracking, GcPlan::default()).await }
-    });
+    let collecting = gc(&tracking, GcPlan::default());
+    let mut collecting = std::pin::pin!(collecting);
     let (mut writes, mut longest) = (0_u32, std::time::Duration::ZERO);
-    while !collecting.is_finished() {
+    let report = loop {
         let write = std::time::Instant::now();
-        tracking
-            .set_tag(&Scope::local(), active.id, "beat", &writes.to_string())
-            .await
-            .unwrap();
+        let beat = writes.to_string();
+        let scope = Scope::local();
+        let written = tracking.set_tag(&scope, active.id, "beat", &beat);
+        tokio::select! {
+            biased;
+            report = &mut collecting => break report,
+            written = written => written.unwrap(),
+        }
         longest = longest.max(write.elapsed());
         writes += 1;
-    }
-    let report = collecting.await.unwrap();
+    };
     let took = begun.elapsed();
     assert_eq!((report.runs, report.files), (RUNS, RUNS + 1));
     println!("{RUNS} runs in {took:?}; {writes} writes meanwhile, the longest {longest:?}");
-    assert!(took < std::time::Duration::from_secs(120), "{took:?}");
+    assert!(took < std::time::Duration::from_mins(2), "{took:?}");
     assert!(longest < std::time::Duration::from_secs(5), "{longest:?}");
     let left = tracking
         .gc(&Scope::local(), GcPlan::default())
