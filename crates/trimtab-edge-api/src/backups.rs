@@ -283,7 +283,7 @@ async fn blobs_of(copy: &Path, folder: &Path) -> Result<Vec<BackupFile>, Failure
             });
             after = key;
         }
-        if (rows.len() as i64) < STEP {
+        if i64::try_from(rows.len()).is_ok_and(|read| read < STEP) {
             return Ok::<_, DbError>(files).map_err(Failure::from);
         }
     }

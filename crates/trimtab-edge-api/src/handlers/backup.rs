@@ -32,6 +32,11 @@ pub(crate) fn of_the_house(scope: &Scope) -> Result<(), Failure> {
     ))
 }
 
+/// To another workspace's administrator there is no backup.
+fn seen_by(scope: &Scope) -> Result<(), Failure> {
+    of_the_house(scope).map_err(|_| Failure::not_found("there is no such backup"))
+}
+
 pub(crate) async fn begin(State(api): State<Api>, CallScope(scope): CallScope) -> Answer<Backup> {
     of_the_house(&scope)?;
     let begun = api
@@ -57,7 +62,7 @@ pub(crate) async fn file(
     CallScope(scope): CallScope,
     Path((id, path)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
-    of_the_house(&scope)?;
+    seen_by(&scope)?;
     let (place, size) = api.backups.file(&id, &path)?;
     let file = tokio::fs::File::open(&place).await.map_err(|error| {
         Failure::new(
@@ -89,7 +94,7 @@ pub(crate) async fn end(
     CallScope(scope): CallScope,
     Path(id): Path<String>,
 ) -> Answer<serde_json::Value> {
-    of_the_house(&scope)?;
+    seen_by(&scope)?;
     api.backups.end(&id);
     Ok(Json(serde_json::json!({ "ended": id })))
 }

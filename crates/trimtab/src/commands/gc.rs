@@ -66,29 +66,27 @@ pub(super) async fn run(context: &Context, args: GcArgs) -> anyhow::Result<()> {
 }
 
 fn text(answer: &GcAnswer) -> String {
-    let mut text = format!(
-        "removed for good: {}, {}, {}, {}\n",
+    let mut lines = vec![format!(
+        "removed for good: {}, {}, {}, {}",
         count(answer.runs, "run"),
         count(answer.logged_models, "logged model"),
         count(answer.experiments, "experiment"),
         count(answer.files, "file"),
-    );
+    )];
     if answer.foreign > 0 {
         let foreign = answer.foreign;
-        text.push_str(&format!(
-            "{foreign} of them had files in another store, which stay there\n"
+        lines.push(format!(
+            "{foreign} of them had files in another store, which stay there"
         ));
     }
     if answer.kept > 0 {
-        text.push_str(&format!(
-            "{} stay, because a model version needs their files or because something in them stays:\n",
-            answer.kept
+        let kept = answer.kept;
+        lines.push(format!(
+            "{kept} stay, because a model version needs their files or because something in them stays:"
         ));
-        for name in &answer.kept_names {
-            text.push_str(&format!("  {name}\n"));
-        }
+        lines.extend(answer.kept_names.iter().map(|name| format!("  {name}")));
     }
-    text
+    lines.join("\n")
 }
 
 fn count(count: u64, noun: &str) -> String {
@@ -141,7 +139,8 @@ mod tests {
             ("1.5h", 5_400.0),
             ("0s", 0.0),
         ] {
-            assert_eq!(seconds(text).unwrap(), expected, "{text}");
+            let read = seconds(text).unwrap();
+            assert!((read - expected).abs() < 1e-9, "{text}: {read}");
         }
         for bad in [
             "", "5", "5x", "h", "s5", "5s3d", "-1d", "1e3s", "inf s", "2d 3h",

@@ -151,13 +151,14 @@ struct Writers {
     runs: Vec<String>,
     done: Vec<Arc<AtomicU64>>,
     stop: Arc<AtomicBool>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
+    tasks: tokio::task::JoinSet<()>,
 }
 
 impl Writers {
     async fn start(api: &Api) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (mut runs, mut done, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut runs, mut done) = (Vec::new(), Vec::new());
+        let mut tasks = tokio::task::JoinSet::new();
         for writer in 0..WRITERS {
             let run = api.start_run().await;
             let count = Arc::new(AtomicU64::new(0));
@@ -167,14 +168,14 @@ impl Writers {
                 Arc::clone(&count),
                 Arc::clone(&stop),
             );
-            tasks.push(tokio::task::spawn(async move {
+            tasks.spawn(async move {
                 let mut round = 0;
                 while !stop_of.load(Ordering::SeqCst) {
                     api.write(&of_task, writer, round).await;
                     round += 1;
                     count_of.store(round, Ordering::SeqCst);
                 }
-            }));
+            });
             runs.push(run);
             done.push(count);
         }
@@ -212,9 +213,7 @@ impl Writers {
 
     async fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::SeqCst);
-        for task in self.tasks {
-            task.await.unwrap();
-        }
+        self.tasks.join_all().await;
         self.runs
     }
 }
@@ -336,4 +335,32 @@ async fn damage_and_full_folders_are_refused_and_leave_nothing() {
     std::fs::write(&manifest, escaped).unwrap();
     let escaped = command(folder.path(), restore("new")).await;
     assert_eq!(escaped.status.code(), Some(4), "{}", text(&escaped));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_on_postgres_refuses_and_says_what_to_do() {
+    // Nobody named a server to try it on.
+    let Ok(url) = std::env::var(trimtab_db::testing::POSTGRES_VARIABLE) else {
+        return;
+    };
+    let schema = format!("t_{}", trimtab_types::RunId::new());
+    let create = format!("CREATE SCHEMA {schema}");
+    let db = trimtab_db::Db::open_postgres(&url).await.unwrap();
+    db.write(trimtab_db::Lane::Bulk, move |tx| tx.execute(&create, &[]))
+        .await
+        .unwrap();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let url = format!("{url}{separator}options=-csearch_path%3D{schema}");
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--database", &url]);
+    // Twice: a refused one does not keep the next from being tried.
+    for _ in 0..2 {
+        let refused = command(folder.path(), backup(&server.url)).await;
+        assert!(!refused.status.success());
+        assert!(text(&refused).contains("pg_dump"), "{}", text(&refused));
+    }
+    assert!(!folder.path().join("saved/MANIFEST.json").exists());
+    let none = command(folder.path(), restore("new")).await;
+    assert_eq!(none.status.code(), Some(4), "{}", text(&none));
+    assert_eq!(server.stop().0, Some(0));
 }
