@@ -54,8 +54,7 @@ fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_reserved = match (a, b, c) {
-        (0 | 10 | 127, ..)
-        | (224..=255, ..)
+        (0 | 10 | 127 | 224..=255, ..)
         | (169, 254, _)
         | (192, 168, _)
         | (192, 0, 0 | 2)
