@@ -125,6 +125,9 @@ export function fromMlflowHash(hash: string): string | null {
   if (parts[0] === "runs" && parts[1]) return to.run(parts[1]);
   if (parts[0] === "models" && parts[1] && parts[2] === "versions" && parts[3]) return to.version(parts[1], parts[3]);
   if (parts[0] === "models" && parts[1]) return to.model(parts[1]);
+  // A prompt is a registered model whose versions are texts.
+  if (parts[0] === "prompts" && parts[1] && parts[2] === "versions" && parts[3]) return to.version(parts[1], parts[3]);
+  if (parts[0] === "prompts") return parts[1] ? to.model(parts[1]) : "/models";
   if (parts[0] === "models") return "/models";
   if (parts.length === 0) return query ? `/?${query}` : "/";
   return null;
