@@ -1,6 +1,7 @@
 //! The handlers of `/api/v1`, by noun: decode, ask a service, convert.
 
 pub(crate) mod access;
+pub(crate) mod alias;
 pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod data;

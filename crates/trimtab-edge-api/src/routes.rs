@@ -6,7 +6,7 @@ use trimtab_types::Verb::{Admin, Operate, Read, Write};
 use crate::{
     console,
     handlers::{
-        access, apply, backup, data, endpoint, experiment, feedback, gc, home, ingest, lineage, model, monitor, plan, probe,
+        access, alias, apply, backup, data, endpoint, experiment, feedback, gc, home, ingest, lineage, model, monitor, plan, probe,
         rollout, run, server, stream,
     },
     operation::{Documented, Param, flag, integer, operation, text},
@@ -95,6 +95,8 @@ pub(crate) fn documented() -> Documented {
             .query([LIMIT, PAGE]).answers_list::<wire::ModelSummary>(), model::models)
         .add(operation(Route::get("/api/v1/models/{name}", Read, "model"), "getModel", "One registered model with its versions.")
             .answers::<wire::Model>(), model::model)
+        .add(operation(Route::get("/api/v1/models/{name}/alias-history", Read, "model"), "listAliasMoves", "Who moved the aliases of a model when, newest first; the history of a name outlives its model.")
+            .query([text("alias", "Only of this alias."), LIMIT, PAGE]).answers_list::<wire::AliasMove>(), alias::history)
         .add(operation(Route::get("/api/v1/models/{name}/versions/{version}/files", Read, "model"), "listModelFiles", "The files of a model version.")
             .answers_list::<wire::ArtifactEntry>(), model::files)
         .add(operation(Route::get("/api/v1/models/{name}/versions/{version}/files/{*path}", Read, "model"), "getModelFile", "One file of a model version.")

@@ -2,6 +2,7 @@
 //! and every one is made by an explicit conversion (`src/convert/`). Times are RFC 3339 text in UTC; ids are 32
 //! hexadecimal digits; a number that is NaN or infinite is `null`.
 
+mod alias;
 mod common;
 mod data;
 mod endpoint;
@@ -17,6 +18,7 @@ mod rollout;
 mod run;
 mod table;
 
+pub use alias::AliasMove;
 pub use common::{
     AuditRow, ClockState, ErrorBody, ErrorDetail, List, NewTokenAnswer, ObjectRef, Problem,
     ServerInfo, Timestamp, TokenInfo, WorkspaceInfo,
