@@ -1,5 +1,7 @@
 //! What can go wrong on the way.
 
+use std::fmt::Write as _;
+
 use trimtab_db::DbError;
 use trimtab_edge_api::wire::IngestCollision;
 
@@ -117,13 +119,14 @@ fn collisions_text(collisions: &[IngestCollision]) -> String {
         collisions.len()
     );
     for collision in collisions.iter().take(LISTED) {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n  {} {}: {}",
             collision.kind, collision.id, collision.message
-        ));
+        );
     }
     if collisions.len() > LISTED {
-        text.push_str(&format!("\n  and {} more", collisions.len() - LISTED));
+        let _ = write!(text, "\n  and {} more", collisions.len() - LISTED);
     }
     text
 }

@@ -47,7 +47,7 @@ pub async fn export(
     options: &ExportOptions,
     progress: Progress<'_>,
 ) -> Result<ExportReport, TransferError> {
-    let mut source = HttpSource::open(source.clone()).await?;
+    let mut source = HttpSource::open(source.clone());
     let experiments = source.experiments().await?;
     let mut export = Export {
         source: &source,

@@ -24,11 +24,11 @@ pub struct HttpSource {
 }
 
 impl HttpSource {
-    pub(crate) async fn open(peer: Peer) -> Result<Self, TransferError> {
-        Ok(Self {
+    pub(crate) fn open(peer: Peer) -> Self {
+        Self {
             peer,
             experiments: Vec::new(),
-        })
+        }
     }
 
     pub(crate) fn peer(&self) -> &Peer {

@@ -50,7 +50,7 @@ enum Auth {
 fn client(url: &str) -> Result<reqwest::Client, TransferError> {
     reqwest::Client::builder()
         .connect_timeout(std::time::Duration::from_secs(10))
-        .read_timeout(std::time::Duration::from_secs(300))
+        .read_timeout(std::time::Duration::from_mins(5))
         .user_agent(concat!("trimtab/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| TransferError::Unreachable {

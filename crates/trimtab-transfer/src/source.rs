@@ -68,9 +68,7 @@ impl Source {
     /// Opens `sqlite:///FILE`, `postgresql://…` or `http(s)://…` (with a token, if there is one).
     pub async fn open(url: &str, token: Option<String>) -> Result<Self, TransferError> {
         if url.starts_with("http://") || url.starts_with("https://") {
-            return Ok(Self::Http(
-                HttpSource::open(Peer::mlflow(url, token)?).await?,
-            ));
+            return Ok(Self::Http(HttpSource::open(Peer::mlflow(url, token)?)));
         }
         let is_database = url.starts_with("sqlite:") || url.starts_with("postgres");
         if !is_database {
@@ -195,9 +193,9 @@ pub(crate) fn mark(record: &impl serde::Serialize) -> String {
 
 /// MLflow keeps an infinity as the greatest number that there is.
 pub(crate) fn finite_or_infinite(value: f64) -> f64 {
-    if value == f64::MAX {
+    if value >= f64::MAX {
         f64::INFINITY
-    } else if value == f64::MIN {
+    } else if value <= f64::MIN {
         f64::NEG_INFINITY
     } else {
         value

@@ -20,8 +20,8 @@ use crate::{
     state::Api,
     wire::{
         IngestCheck, IngestCollision, IngestFile, IngestKey, IngestMark, IngestModel, IngestPrint,
-        IngestPrinter, IngestPrintsOf, IngestReceipt, IngestRequest, IngestRoot, IngestSeries, IngestState,
-        List,
+        IngestPrinter, IngestPrintsOf, IngestReceipt, IngestRequest, IngestRoot, IngestSeries,
+        IngestState, List,
     },
 };
 
@@ -103,7 +103,9 @@ async fn state(api: &Api, scope: &Scope, keys: Vec<IngestKey>) -> Result<IngestS
     for name in taken_sorted {
         let message = match marked.get(name) {
             None => "it was made here",
-            Some(origin) if Some(origin) != models.get(name) => "another one of that name was imported",
+            Some(origin) if Some(origin) != models.get(name) => {
+                "another one of that name was imported"
+            }
             Some(_) => continue,
         };
         collisions.push(IngestCollision {
@@ -161,7 +163,9 @@ pub(crate) async fn ingest(
         api.tracking.ingest_experiments(&scope, experiments).await?;
     }
     api.tracking.ingest_runs(&scope, runs).await?;
-    api.tracking.ingest_logged_models(&scope, logged_models).await?;
+    api.tracking
+        .ingest_logged_models(&scope, logged_models)
+        .await?;
     api.tracking.ingest_points(&scope, points).await?;
     models(&api, &scope, request.models).await?;
     if !marks.is_empty() {
@@ -199,9 +203,10 @@ fn points(series: Vec<IngestSeries>) -> Result<Vec<(RunId, Vec<MetricPoint>)>, F
     let mut parts: Vec<(RunId, Vec<MetricPoint>)> = Vec::new();
     for (index, series) in series.into_iter().enumerate() {
         let wrong = |message: String| Failure::invalid(format!("series[{index}]"), message);
-        let run: RunId = series.run.parse().map_err(|error: trimtab_types::IdError| {
-            wrong(error.to_string())
-        })?;
+        let run: RunId = series
+            .run
+            .parse()
+            .map_err(|error: trimtab_types::IdError| wrong(error.to_string()))?;
         let length = series.at_ms.len();
         if series.step.len() != length || series.value.len() != length {
             return Err(wrong(format!(
@@ -291,9 +296,9 @@ pub(crate) async fn prints(
     bounded("runs", request.runs.len(), PRINTS)?;
     let mut prints = Vec::with_capacity(request.runs.len());
     for id in request.runs {
-        let run: RunId = id.parse().map_err(|error: trimtab_types::IdError| {
-            Failure::invalid("runs", error.to_string())
-        })?;
+        let run: RunId = id
+            .parse()
+            .map_err(|error: trimtab_types::IdError| Failure::invalid("runs", error.to_string()))?;
         let found = api.tracking.get_run(&scope, run).await?;
         let mut printer = IngestPrinter::default();
         for (key, value) in &found.params {

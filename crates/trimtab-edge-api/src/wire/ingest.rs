@@ -238,7 +238,11 @@ impl Serialize for IngestValue {
         if self.0.is_nan() {
             serializer.serialize_str("NaN")
         } else if self.0.is_infinite() {
-            serializer.serialize_str(if self.0 > 0.0 { "Infinity" } else { "-Infinity" })
+            serializer.serialize_str(if self.0 > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            })
         } else {
             serializer.serialize_f64(self.0)
         }
@@ -508,7 +512,11 @@ impl IngestPrinter {
     pub fn point(&mut self, key: &str, at_ms: i64, step: i64, value: f64) {
         self.points += 1;
         // One NaN, one zero: as they are stored.
-        let value = if value.is_nan() { f64::NAN } else { value + 0.0 };
+        let value = if value.is_nan() {
+            f64::NAN
+        } else {
+            value + 0.0
+        };
         self.add(&[
             b"point",
             key.as_bytes(),

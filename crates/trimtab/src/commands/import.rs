@@ -182,7 +182,11 @@ pub(super) fn explain(error: &TransferError) -> anyhow::Error {
 
 fn describe(report: &ImportReport, is_dry: bool) -> String {
     let rows = [
-        ("experiments", report.experiments, report.experiments_unchanged),
+        (
+            "experiments",
+            report.experiments,
+            report.experiments_unchanged,
+        ),
         ("runs", report.runs, report.runs_unchanged),
         (
             "logged models",

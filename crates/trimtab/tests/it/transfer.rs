@@ -166,7 +166,16 @@ fn an_mlflow_database_comes_whole_and_again_only_what_is_new() {
     let words = ["import", "mlflow", &store, "--artifacts", "copy"];
     let first = report(folder, &server, &words);
     assert_eq!(
-        counts(&first, &["runs", "runs_verified", "logged_models", "models", "versions"]),
+        counts(
+            &first,
+            &[
+                "runs",
+                "runs_verified",
+                "logged_models",
+                "models",
+                "versions"
+            ]
+        ),
         [8, 8, 5, 3, 4],
         "{first}"
     );
@@ -180,12 +189,29 @@ fn an_mlflow_database_comes_whole_and_again_only_what_is_new() {
 
     let second = report(folder, &server, &words);
     assert_eq!(
-        counts(&second, &["experiments", "runs", "points", "logged_models", "models", "files"]),
+        counts(
+            &second,
+            &[
+                "experiments",
+                "runs",
+                "points",
+                "logged_models",
+                "models",
+                "files"
+            ]
+        ),
         [0; 6],
         "{second}"
     );
     assert_eq!(
-        counts(&second, &["runs_unchanged", "logged_models_unchanged", "models_unchanged"]),
+        counts(
+            &second,
+            &[
+                "runs_unchanged",
+                "logged_models_unchanged",
+                "models_unchanged"
+            ]
+        ),
         [8, 5, 3]
     );
 
@@ -233,7 +259,10 @@ fn an_mlflow_database_on_postgresql_comes_too() {
         .filter(char::is_ascii_alphanumeric)
         .collect::<String>()
         .to_lowercase();
-    let store = format!("{}/mlflow_{name}", admin.rsplit_once('/').unwrap().0);
+    // As MLflow writes such an address where it is to use that driver.
+    let server = admin.rsplit_once('/').unwrap().0;
+    let server = server.replacen("postgresql://", "postgresql+psycopg2://", 1);
+    let store = format!("{server}/mlflow_{name}");
     let sql = "import sys, psycopg2\n\
         base = psycopg2.connect(sys.argv[1])\n\
         base.autocommit = True\n\
@@ -250,11 +279,26 @@ fn an_mlflow_database_on_postgresql_comes_too() {
     let server = Server::start(folder, "data");
     let files = folder.display().to_string();
     let words = [
-        "import", "mlflow", &store, "--artifacts", "copy", "--artifacts-root", &files,
+        "import",
+        "mlflow",
+        &store,
+        "--artifacts",
+        "copy",
+        "--artifacts-root",
+        &files,
     ];
     let first = report(folder, &server, &words);
     assert_eq!(
-        counts(&first, &["runs", "runs_verified", "logged_models", "models", "versions"]),
+        counts(
+            &first,
+            &[
+                "runs",
+                "runs_verified",
+                "logged_models",
+                "models",
+                "versions"
+            ]
+        ),
         [8, 8, 5, 3, 4],
         "{first}"
     );
@@ -264,7 +308,11 @@ fn an_mlflow_database_on_postgresql_comes_too() {
         &[&store, &server.url, "same", "artifacts"],
     );
     let second = report(folder, &server, &words);
-    assert_eq!(counts(&second, &["runs", "points", "files"]), [0; 3], "{second}");
+    assert_eq!(
+        counts(&second, &["runs", "points", "files"]),
+        [0; 3],
+        "{second}"
+    );
     database("DROP DATABASE");
 }
 
@@ -284,7 +332,13 @@ fn what_is_here_already_is_told_and_nothing_comes() {
         .unwrap();
     assert!(made.status.success(), "{}", said(&made));
     let words = [
-        "import", "mlflow", &store, "--artifacts", "copy", "--server", &server.url,
+        "import",
+        "mlflow",
+        &store,
+        "--artifacts",
+        "copy",
+        "--server",
+        &server.url,
     ];
     let refused = run(folder, &words);
     assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
@@ -334,7 +388,9 @@ fn an_import_that_was_killed_goes_on() {
     let server = Server::start(folder, "data");
     let last = report(folder, &server, &words);
     assert_eq!(
-        counts(&last, &["runs", "runs_unchanged"]).iter().sum::<u64>(),
+        counts(&last, &["runs", "runs_unchanged"])
+            .iter()
+            .sum::<u64>(),
         8,
         "{last}"
     );
@@ -361,11 +417,18 @@ fn in_out_and_in_again_is_the_same() {
     let peer = Server::mlflow(&folder.join("peer"), &peer_store);
 
     let out = report(folder, &first, &["export", "mlflow", &peer.url]);
-    assert_eq!(counts(&out, &["runs", "models", "versions"]), [8, 3, 4], "{out}");
+    assert_eq!(
+        counts(&out, &["runs", "models", "versions"]),
+        [8, 3, 4],
+        "{out}"
+    );
     assert_eq!(out["skipped"], serde_json::json!([]), "{out}");
     let again = report(folder, &first, &["export", "mlflow", &peer.url]);
     assert_eq!(
-        counts(&again, &["runs", "runs_unchanged", "points", "files", "versions"]),
+        counts(
+            &again,
+            &["runs", "runs_unchanged", "points", "files", "versions"]
+        ),
         [0, 8, 0, 0, 0],
         "{again}"
     );
