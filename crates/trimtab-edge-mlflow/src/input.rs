@@ -502,7 +502,13 @@ mod tests {
     fn a_text_that_holds_an_object_is_that_object() {
         let input = body(r#""{\"key\": \"v\"}""#).unwrap();
         assert_eq!(input.text("key").unwrap().as_deref(), Some("v"));
-        for bad in [r#""x""#, r#""[1]""#, r#""\"{}\"""#, r#""{\"a\": \"\\u0000\"}""#, r#""{\"a\": \"\u005c\u00750000\"}""#] {
+        for bad in [
+            r#""x""#,
+            r#""[1]""#,
+            r#""\"{}\"""#,
+            r#""{\"a\": \"\\u0000\"}""#,
+            r#""{\"a\": \"\u005c\u00750000\"}""#,
+        ] {
             assert!(body(bad).is_err(), "{bad}");
         }
     }

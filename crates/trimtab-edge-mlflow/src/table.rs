@@ -45,7 +45,10 @@ fn of_tracking() -> Routes<Services> {
     let inputs = |path| Route::post(path, Write, "run").body_limit(BodyLimit::Bytes(128 << 20));
     let routes = Routes::new(Edge::Mlflow)
         .route(inputs("/api/2.0/mlflow/runs/log-inputs"), runs::log_inputs)
-        .route(inputs("/ajax-api/2.0/mlflow/runs/log-inputs"), runs::log_inputs);
+        .route(
+            inputs("/ajax-api/2.0/mlflow/runs/log-inputs"),
+            runs::log_inputs,
+        );
     both!(routes;
         get "3.0/mlflow/server-info" Read "server" probes::server_info;
         post "2.0/mlflow/experiments/create" Write "experiment" experiments::create;

@@ -30,7 +30,9 @@ async fn post(harness: &Harness, path: &str, body: String) -> (StatusCode, Strin
 async fn cwe_22_and_610_a_source_reaches_no_file_and_no_site() {
     for harness in harness::all().await {
         let run = harness.run().await;
-        harness.ok("registered-models/create", json!({ "name": "m" })).await;
+        harness
+            .ok("registered-models/create", json!({ "name": "m" }))
+            .await;
         let own = format!("mlflow-artifacts:/0/{run}/artifacts");
         for source in [
             "/etc/passwd".to_owned(),
@@ -70,16 +72,34 @@ async fn cwe_674_nesting_is_refused_before_it_is_followed() {
     for harness in harness::all().await {
         for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":[", "]}]")] {
             for depth in [200, 100_000] {
-                let deep = format!("{{\"tags\": {}1{}}}", open.repeat(depth), close.repeat(depth));
-                for path in ["runs/create", "runs/log-batch", "runs/search", "registered-models/create"] {
+                let deep = format!(
+                    "{{\"tags\": {}1{}}}",
+                    open.repeat(depth),
+                    close.repeat(depth)
+                );
+                for path in [
+                    "runs/create",
+                    "runs/log-batch",
+                    "runs/search",
+                    "registered-models/create",
+                ] {
                     let (status, body) = post(&harness, path, deep.clone()).await;
-                    assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {open} {depth}: {body}");
+                    assert_eq!(
+                        status,
+                        StatusCode::BAD_REQUEST,
+                        "{path} {open} {depth}: {body}"
+                    );
                 }
             }
         }
         // As the text of a text too.
         let inner = format!("{{\"a\": {}{}}}", "[".repeat(10_000), "]".repeat(10_000));
-        let (status, _) = post(&harness, "runs/create", serde_json::to_string(&inner).unwrap()).await;
+        let (status, _) = post(
+            &harness,
+            "runs/create",
+            serde_json::to_string(&inner).unwrap(),
+        )
+        .await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
     }
 }
@@ -88,25 +108,65 @@ async fn cwe_674_nesting_is_refused_before_it_is_followed() {
 async fn cwe_770_names_and_texts_have_ends() {
     for harness in harness::all().await {
         let run = harness.run().await;
-        harness.ok("registered-models/create", json!({ "name": "m" })).await;
+        harness
+            .ok("registered-models/create", json!({ "name": "m" }))
+            .await;
         let huge = "x".repeat(1 << 20);
         for (path, body) in [
             ("experiments/create", json!({ "name": huge })),
             ("registered-models/create", json!({ "name": huge })),
-            ("registered-models/rename", json!({ "name": "m", "new_name": huge })),
-            ("registered-models/set-tag", json!({ "name": "m", "key": huge, "value": "v" })),
-            ("registered-models/set-tag", json!({ "name": "m", "key": "k", "value": huge })),
-            ("registered-models/alias", json!({ "name": "m", "alias": huge, "version": "1" })),
-            ("runs/set-tag", json!({ "run_id": run, "key": huge, "value": "v" })),
-            ("runs/log-parameter", json!({ "run_id": run, "key": huge, "value": "v" })),
-            ("runs/log-metric", json!({ "run_id": run, "key": huge, "value": 1.0, "timestamp": 1 })),
-            ("webhooks", json!({ "name": huge, "url": "https://8.8.8.8/", "events": [{ "entity": "PROMPT", "action": "CREATED" }] })),
-            ("webhooks", json!({ "name": "w", "url": format!("https://8.8.8.8/{huge}"), "events": [{ "entity": "PROMPT", "action": "CREATED" }] })),
-            ("webhooks", json!({ "name": "w", "url": "https://8.8.8.8/", "secret": huge, "events": [{ "entity": "PROMPT", "action": "CREATED" }] })),
+            (
+                "registered-models/rename",
+                json!({ "name": "m", "new_name": huge }),
+            ),
+            (
+                "registered-models/set-tag",
+                json!({ "name": "m", "key": huge, "value": "v" }),
+            ),
+            (
+                "registered-models/set-tag",
+                json!({ "name": "m", "key": "k", "value": huge }),
+            ),
+            (
+                "registered-models/alias",
+                json!({ "name": "m", "alias": huge, "version": "1" }),
+            ),
+            (
+                "runs/set-tag",
+                json!({ "run_id": run, "key": huge, "value": "v" }),
+            ),
+            (
+                "runs/log-parameter",
+                json!({ "run_id": run, "key": huge, "value": "v" }),
+            ),
+            (
+                "runs/log-metric",
+                json!({ "run_id": run, "key": huge, "value": 1.0, "timestamp": 1 }),
+            ),
+            (
+                "webhooks",
+                json!({ "name": huge, "url": "https://8.8.8.8/", "events": [{ "entity": "PROMPT", "action": "CREATED" }] }),
+            ),
+            (
+                "webhooks",
+                json!({ "name": "w", "url": format!("https://8.8.8.8/{huge}"), "events": [{ "entity": "PROMPT", "action": "CREATED" }] }),
+            ),
+            (
+                "webhooks",
+                json!({ "name": "w", "url": "https://8.8.8.8/", "secret": huge, "events": [{ "entity": "PROMPT", "action": "CREATED" }] }),
+            ),
         ] {
             let (status, word, message) = harness.refused(path, body).await;
-            assert_eq!((status, word.as_str()), (400, "INVALID_PARAMETER_VALUE"), "{path}: {message}");
-            assert!(message.len() < 2_000, "{path} repeats what it refuses: {} bytes", message.len());
+            assert_eq!(
+                (status, word.as_str()),
+                (400, "INVALID_PARAMETER_VALUE"),
+                "{path}: {message}"
+            );
+            assert!(
+                message.len() < 2_000,
+                "{path} repeats what it refuses: {} bytes",
+                message.len()
+            );
         }
         let too_large = format!("{{\"name\": \"{}\"}}", "x".repeat(17 << 20));
         let (status, _) = post(&harness, "experiments/create", too_large).await;
@@ -122,14 +182,25 @@ async fn cwe_400_a_filter_of_many_clauses_is_refused_whole() {
         let (status, word, _) = harness.refused("runs/search", body).await;
         assert_eq!((status, word.as_str()), (400, "INVALID_PARAMETER_VALUE"));
         let filter = vec!["name%20%3D%20'a'"; 500].join("%20AND%20");
-        for path in ["registered-models/search", "model-versions/search", "experiments/search"] {
+        for path in [
+            "registered-models/search",
+            "model-versions/search",
+            "experiments/search",
+        ] {
             let (status, answer) = harness
-                .get(&format!("/api/2.0/mlflow/{path}?max_results=10&filter={filter}"))
+                .get(&format!(
+                    "/api/2.0/mlflow/{path}?max_results=10&filter={filter}"
+                ))
                 .await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{path}: {answer}");
         }
         let quotes = format!("name LIKE '{}'", "%a".repeat(50_000));
-        let (status, _, message) = harness.refused("experiments/search", json!({ "max_results": 5, "filter": quotes })).await;
+        let (status, _, message) = harness
+            .refused(
+                "experiments/search",
+                json!({ "max_results": 5, "filter": quotes }),
+            )
+            .await;
         assert!(status == 400 && message.len() < 2_000, "{status} {message}");
     }
 }
@@ -138,15 +209,32 @@ async fn cwe_400_a_filter_of_many_clauses_is_refused_whole() {
 async fn cwe_209_refusals_say_nothing_of_the_inside() {
     for harness in harness::all().await {
         let mut said = String::new();
-        for body in ["", "x", "[1]", "null", "{", "\u{fffd}", "{\"name\": 1}", "{\"name\": {\"a\": 1}}", "\"x\""] {
-            for path in ["experiments/create", "registered-models/create", "runs/log-batch", "webhooks"] {
+        for body in [
+            "",
+            "x",
+            "[1]",
+            "null",
+            "{",
+            "\u{fffd}",
+            "{\"name\": 1}",
+            "{\"name\": {\"a\": 1}}",
+            "\"x\"",
+        ] {
+            for path in [
+                "experiments/create",
+                "registered-models/create",
+                "runs/log-batch",
+                "webhooks",
+            ] {
                 let (status, answer) = post(&harness, path, body.to_owned()).await;
                 assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {body}: {answer}");
                 said.push_str(&answer);
             }
         }
         let said = said.to_ascii_lowercase();
-        for word in ["select ", "insert ", "sqlite", "postgres", "panicked", "src/", ".rs:"] {
+        for word in [
+            "select ", "insert ", "sqlite", "postgres", "panicked", "src/", ".rs:",
+        ] {
             assert!(!said.contains(word), "{word}");
         }
     }
@@ -159,7 +247,9 @@ async fn named(host: HostPolicy) -> axum::Router {
         .unwrap()
         .remove(0);
     let clock = Clock::system();
-    let access = Access::open(db.clone(), clock.clone(), AccessMode::Tokens).await.unwrap();
+    let access = Access::open(db.clone(), clock.clone(), AccessMode::Tokens)
+        .await
+        .unwrap();
     let webhooks = Webhooks::new(db, clock, WebhookPolicy::default());
     Shell::new(access, Metrics::default(), Tasks::new(), host)
         .mount(trimtab_edge_mlflow::webhook_routes(webhooks))
@@ -167,20 +257,38 @@ async fn named(host: HostPolicy) -> axum::Router {
         .unwrap()
 }
 
-async fn status_of(router: &axum::Router, method: &str, headers: &[(&str, &str)]) -> (StatusCode, http::HeaderMap) {
+async fn status_of(
+    router: &axum::Router,
+    method: &str,
+    headers: &[(&str, &str)],
+) -> (StatusCode, http::HeaderMap) {
     use tower::ServiceExt as _;
-    let mut request = Request::builder().method(method).uri("/api/2.0/mlflow/webhooks");
+    let mut request = Request::builder()
+        .method(method)
+        .uri("/api/2.0/mlflow/webhooks");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let response = router
+        .clone()
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     (response.status(), response.headers().clone())
 }
 
 #[tokio::test]
 async fn cwe_350_a_name_that_is_not_ours_is_not_answered() {
-    let local = named(HostPolicy { loopback_only: true, ..HostPolicy::default() }).await;
-    let open = named(HostPolicy { allowed: vec!["trimtab.example".to_owned()], ..HostPolicy::default() }).await;
+    let local = named(HostPolicy {
+        loopback_only: true,
+        ..HostPolicy::default()
+    })
+    .await;
+    let open = named(HostPolicy {
+        allowed: vec!["trimtab.example".to_owned()],
+        ..HostPolicy::default()
+    })
+    .await;
     for (router, host, expected) in [
         (&local, "127.0.0.1:5000", 200),
         (&local, "localhost:5000", 200),
@@ -203,11 +311,21 @@ async fn cwe_350_a_name_that_is_not_ours_is_not_answered() {
 
 #[tokio::test]
 async fn cwe_352_pages_of_other_sites_change_nothing() {
-    let local = named(HostPolicy { loopback_only: true, ..HostPolicy::default() }).await;
+    let local = named(HostPolicy {
+        loopback_only: true,
+        ..HostPolicy::default()
+    })
+    .await;
     for headers in [
-        [("host", "127.0.0.1:5000"), ("origin", "https://evil.example")],
+        [
+            ("host", "127.0.0.1:5000"),
+            ("origin", "https://evil.example"),
+        ],
         [("host", "127.0.0.1:5000"), ("origin", "null")],
-        [("host", "127.0.0.1:5000"), ("origin", "http://127.0.0.1:6000")],
+        [
+            ("host", "127.0.0.1:5000"),
+            ("origin", "http://127.0.0.1:6000"),
+        ],
         [("host", "127.0.0.1:5000"), ("sec-fetch-site", "cross-site")],
     ] {
         let (status, _) = status_of(&local, "POST", &headers).await;
@@ -217,10 +335,22 @@ async fn cwe_352_pages_of_other_sites_change_nothing() {
 
 #[tokio::test]
 async fn cwe_1021_and_430_every_answer_says_how_it_may_be_used() {
-    let local = named(HostPolicy { loopback_only: true, ..HostPolicy::default() }).await;
-    for (method, host) in [("GET", "127.0.0.1"), ("POST", "127.0.0.1"), ("PUT", "127.0.0.1"), ("GET", "evil.example")] {
+    let local = named(HostPolicy {
+        loopback_only: true,
+        ..HostPolicy::default()
+    })
+    .await;
+    for (method, host) in [
+        ("GET", "127.0.0.1"),
+        ("POST", "127.0.0.1"),
+        ("PUT", "127.0.0.1"),
+        ("GET", "evil.example"),
+    ] {
         let (_, headers) = status_of(&local, method, &[("host", host)]).await;
-        assert_eq!(headers["x-content-type-options"], "nosniff", "{method} {host}");
+        assert_eq!(
+            headers["x-content-type-options"], "nosniff",
+            "{method} {host}"
+        );
         assert!(headers.contains_key("x-frame-options"), "{method} {host}");
     }
 }
