@@ -41,11 +41,7 @@ pub(crate) struct Due {
 impl Webhooks {
     /// Turns new messages into calls to be made.
     pub(crate) async fn take_messages(&self) -> Result<(), RegistryError> {
-        let called = self
-            .0
-            .db
-            .read(rows::all)
-            .await?;
+        let called = self.0.db.read(rows::all).await?;
         // What is older than every webhook concerns none: without this a first webhook would read the whole outbox.
         let Some(oldest) = called.iter().map(|one| one.since).min() else {
             return Ok(());
