@@ -6,8 +6,8 @@ use trimtab_types::Verb::{Admin, Operate, Read, Write};
 use crate::{
     console,
     handlers::{
-        access, alias, apply, backup, data, endpoint, experiment, feedback, gc, home, ingest, lineage, model, monitor, plan, probe,
-        rollout, run, server, stream,
+        access, alias, apply, backup, data, endpoint, experiment, feedback, gc, home, ingest,
+        lineage, model, monitor, plan, probe, rollout, run, server, stream,
     },
     operation::{Documented, Param, flag, integer, operation, text},
     wire,

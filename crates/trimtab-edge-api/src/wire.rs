@@ -30,13 +30,13 @@ pub use endpoint::{Endpoint, EventBounds, Revision, Share, Traffic};
 pub use home::{
     Home, HomeChampion, HomeChecks, HomeData, HomeDrift, HomeHealth, HomeRollout, HomeRow, HomeRun,
 };
-pub use keeping::{Backup, BackupFile, GcAnswer, GcRequest};
 pub use ingest::{
-    IngestAlias, IngestCheck, IngestCollision, IngestDataset, IngestExperiment, IngestFile, IngestKey,
-    IngestLoggedModel, IngestMark, IngestModel, IngestModelMetric, IngestOutput, IngestPrint,
-    IngestPrinter, IngestPrintsOf, IngestReceipt, IngestRequest, IngestRoot, IngestRun, IngestSeries, IngestState,
-    IngestValue, IngestVersion,
+    IngestAlias, IngestCheck, IngestCollision, IngestDataset, IngestExperiment, IngestFile,
+    IngestKey, IngestLoggedModel, IngestMark, IngestModel, IngestModelMetric, IngestOutput,
+    IngestPrint, IngestPrinter, IngestPrintsOf, IngestReceipt, IngestRequest, IngestRoot,
+    IngestRun, IngestSeries, IngestState, IngestValue, IngestVersion,
 };
+pub use keeping::{Backup, BackupFile, GcAnswer, GcRequest};
 pub use lineage::{Lineage, LineageEdge, PredictionsTouched};
 pub use model::{Alias, Model, ModelSummary, ModelVersion};
 pub use monitor::{

@@ -257,8 +257,10 @@ mod tests {
 
     const RUN: &str = "0193f4c0000070008000000000000001";
 
+    type Made = Option<(RunId, Batch)>;
+
     /// What both ways make of one body; the short one may leave it to the long one.
-    fn both(json: &str) -> (Option<(RunId, Batch)>, Option<(RunId, Batch)>) {
+    fn both(json: &str) -> (Made, Made) {
         let long = Input::of_body(&Bytes::copy_from_slice(json.as_bytes()))
             .and_then(|input| runs::batch(&input));
         (batch(json.as_bytes()), long.ok())

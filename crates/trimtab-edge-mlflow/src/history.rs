@@ -42,6 +42,7 @@ struct Points<'p> {
 }
 
 /// As [`wire::double`] writes it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
 fn double<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_nan() {
         serializer.serialize_str("NaN")

@@ -75,7 +75,7 @@ impl Loop {
                 Some(plan) if plan.version() == Some(version) => {}
                 Some(plan) => {
                     self.tell_of_waiting_alias(scope, spec, version, &plan)
-                        .await?
+                        .await?;
                 }
                 None => self.send_aliased(scope, spec, version).await?,
             }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
 use crate::commands::{export::ExportCommand, import::ImportCommand};
+use clap::{Args, Parser, Subcommand};
 use trimtab_types::{Time, TokenId};
 
 use crate::{

@@ -8,6 +8,7 @@ mod history;
 mod operator;
 mod outcome;
 mod report;
+mod tensor;
 mod traffic;
 
 use std::{

@@ -208,7 +208,9 @@ fn whole(replay: &Replay<'_>, items: &Value, answer: &Value) -> Value {
         *json = page(json);
     }
     if let Some(Value::Array(pages)) = answer.get_mut("pages") {
-        pages.iter_mut().for_each(|one| *one = page(one));
+        for one in pages.iter_mut() {
+            *one = page(one);
+        }
     }
     answer
 }
