@@ -46,9 +46,9 @@ pub enum BindError {
 impl Coded for BindError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::Taken { .. } => ErrorCode::Conflict,
             Self::Address(_) => ErrorCode::invalid("listen"),
-            Self::Refused { .. } => ErrorCode::Unavailable,
+            // A port that another process has is the machine's state, not the input's.
+            Self::Taken { .. } | Self::Refused { .. } => ErrorCode::Unavailable,
         }
     }
 

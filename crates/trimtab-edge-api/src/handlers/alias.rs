@@ -39,6 +39,10 @@ pub(crate) async fn history(
             asked.page.as_deref(),
         )
         .await?;
+    if page.items.is_empty() {
+        // A deleted model keeps its history; one that never was has none.
+        api.registry.get_model(&scope, &name).await?;
+    }
     let items = page
         .items
         .into_iter()

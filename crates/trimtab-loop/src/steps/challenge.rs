@@ -206,7 +206,9 @@ impl Loop {
             .checks
             .iter()
             .any(|check| !check.passed && check.name.starts_with("label"));
-        if let (true, Some(frozen)) = (blames_labels, &evaluation.frozen) {
+        // A table that a person handed in is as likely to be the wrong one of the two.
+        let is_own_data = plan.given.dataset.is_none();
+        if let (true, Some(frozen)) = (blames_labels && is_own_data, &evaluation.frozen) {
             // Labels that cannot be right must not be trained on later either.
             let quarantine = trimtab_data::Quarantine {
                 endpoint: plan.endpoint.clone(),

@@ -1,8 +1,9 @@
 //! What a replay tells at its end: every decision with its evidence, and a table by period.
 
-use std::fmt::Write as _;
+use std::{cmp::Ordering, fmt::Write as _};
 
 use serde::Serialize;
+use trimtab_stats::Metric;
 use trimtab_types::{Duration, Time};
 
 /// One decision of the loop.
@@ -27,6 +28,20 @@ pub(crate) struct Comparison {
     pub(crate) frozen: Option<f64>,
     /// Of whatever answered.
     pub(crate) served: Option<f64>,
+}
+
+impl Comparison {
+    /// How the loop's models compare with the frozen one: greater is better, whatever the metric.
+    fn order(&self) -> Option<Ordering> {
+        let (frozen, served) = (self.frozen?, self.served?);
+        let is_higher_better = self.metric.parse::<Metric>().ok()?.higher_is_better();
+        let (better, worse) = if is_higher_better {
+            (served, frozen)
+        } else {
+            (frozen, served)
+        };
+        better.partial_cmp(&worse)
+    }
 }
 
 /// A period of the history.
@@ -149,12 +164,44 @@ impl Report {
                 .collect();
             let _ = writeln!(text, "  {}", cells.join("  "));
         }
+        for sentence in self.verdicts() {
+            let _ = write!(text, "\n{sentence}");
+        }
         let _ = writeln!(
             text,
             "\n{:.1} s in all, seed {}",
             self.wall_seconds, self.seed
         );
         text
+    }
+
+    /// Whether the loop was worth it, by each metric, in words: where it was not, they say so.
+    fn verdicts(&self) -> Vec<String> {
+        self.total
+            .metrics
+            .iter()
+            .enumerate()
+            .filter_map(|(place, total)| {
+                let mut tally = [0_u32; 3];
+                for period in &self.periods {
+                    match period.metrics.get(place).and_then(Comparison::order) {
+                        Some(Ordering::Greater) => tally[0] += 1,
+                        Some(Ordering::Less) => tally[1] += 1,
+                        Some(Ordering::Equal) => tally[2] += 1,
+                        None => {}
+                    }
+                }
+                let verdict = match total.order()? {
+                    Ordering::Greater => "better than",
+                    Ordering::Less => "worse than",
+                    Ordering::Equal => "as good as",
+                };
+                Some(format!(
+                    "By {} the loop was {verdict} the frozen model over all ({:.4} against {:.4}): better in {} periods, worse in {}, equal in {}.",
+                    total.metric, total.served?, total.frozen?, tally[0], tally[1], tally[2]
+                ))
+            })
+            .collect()
     }
 
     fn columns(&self) -> Vec<String> {
@@ -246,7 +293,11 @@ th:first-child,td:first-child,.timeline td,.timeline th{text-align:left}td.bette
             }
             html.push_str("</tr>");
         }
-        html.push_str("</table><h2>Timeline</h2><table class=\"timeline\"><tr><th>when</th><th>what</th><th>why</th></tr>");
+        html.push_str("</table>");
+        for sentence in self.verdicts() {
+            let _ = write!(html, "<p>{}</p>", escape(&sentence));
+        }
+        html.push_str("<h2>Timeline</h2><table class=\"timeline\"><tr><th>when</th><th>what</th><th>why</th></tr>");
         for entry in &self.timeline {
             let evidence = serde_json::to_string_pretty(&entry.evidence).unwrap_or_default();
             let _ = write!(
@@ -285,6 +336,55 @@ mod tests {
         assert_eq!(
             period_of(time("2013-01-09T10:00:00Z"), first, time("2013-02-01")),
             "2013-01-08"
+        );
+    }
+
+    #[test]
+    fn a_loop_that_loses_is_told_as_losing() {
+        let compared = |metric: &str, frozen, served| Comparison {
+            metric: metric.to_owned(),
+            frozen: Some(frozen),
+            served: Some(served),
+        };
+        let order = |metric, frozen, served| compared(metric, frozen, served).order();
+        assert_eq!(order("roc_auc", 0.6, 0.7), Some(Ordering::Greater));
+        assert_eq!(order("log_loss", 0.5, 0.6), Some(Ordering::Less));
+        assert_eq!(order("rmse", 2.0, 2.0), Some(Ordering::Equal));
+        assert_eq!(Comparison::default().order(), None);
+        let period = |metrics| Period {
+            name: "2013-02".to_owned(),
+            rows: 1,
+            labelled: 1,
+            metrics,
+            alerts: 0,
+            trainings: 0,
+            refusals: 0,
+            promotions: 0,
+            rollbacks: 0,
+            requests: 1,
+            failures: 0,
+            p50_ms: None,
+            p99_ms: None,
+        };
+        let report = Report {
+            history: String::new(),
+            endpoint: String::new(),
+            training_rows: 0,
+            faults: Vec::new(),
+            timeline: Vec::new(),
+            periods: vec![
+                period(vec![compared("log_loss", 0.5, 0.6)]),
+                period(vec![compared("log_loss", 0.5, 0.4)]),
+            ],
+            total: period(vec![compared("log_loss", 0.5, 0.55)]),
+            wall_seconds: 1.0,
+            seed: 0,
+        };
+        assert_eq!(
+            report.verdicts(),
+            [
+                "By log_loss the loop was worse than the frozen model over all (0.5500 against 0.5000): better in 1 periods, worse in 1, equal in 0."
+            ]
         );
     }
 
