@@ -23,5 +23,7 @@ pub(crate) async fn server_info() -> Json {
         "trace_archival_enabled": false,
         "multipart_uploads_enabled": true,
         "multipart_downloads_enabled": true,
+        "presigned_upload_run_id_supported": true,
+        "presigned_upload_model_id_supported": true,
     }))
 }

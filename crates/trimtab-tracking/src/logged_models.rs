@@ -263,7 +263,7 @@ pub(crate) fn set_tag(
     Ok(())
 }
 
-/// Gives points that name a logged model to it: the latest by key, dataset and run.
+/// Gives points that name a logged model to it. A point that is known changes nothing.
 pub(crate) fn log_metrics(
     tx: &mut Tx<'_>,
     workspace: &WorkspaceId,
@@ -280,8 +280,7 @@ pub(crate) fn log_metrics(
             .map_or(("", ""), |dataset| (&dataset.name, &dataset.digest));
         tx.execute(
             "INSERT INTO logged_model_metric (model, key, dataset_name, dataset_digest, run, step, at_ms, class, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (model, key, dataset_name, dataset_digest, run) DO UPDATE SET step = excluded.step, at_ms = excluded.at_ms, class = excluded.class, value = excluded.value
-             WHERE (excluded.step, excluded.at_ms, excluded.class, excluded.value) > (logged_model_metric.step, logged_model_metric.at_ms, logged_model_metric.class, logged_model_metric.value)",
+             ON CONFLICT DO NOTHING",
             params![key, &point.key, name, digest, run, point.step, point.timestamp_ms, class, value],
         )?;
     }
@@ -319,7 +318,7 @@ pub(crate) fn read(tx: &mut Tx<'_>, row: &Row) -> Result<LoggedModel, TrackingEr
     let id: LoggedModelId = row.get(1)?;
     let metrics = tx
         .query(
-            "SELECT key, class, value, at_ms, step, dataset_name, dataset_digest, run FROM logged_model_metric WHERE model = ?1 ORDER BY key, dataset_name, dataset_digest, run",
+            "SELECT key, class, value, at_ms, step, dataset_name, dataset_digest, run FROM logged_model_metric WHERE model = ?1 ORDER BY key, dataset_name, dataset_digest, run, at_ms, step, class, value",
             params![key],
         )?
         .iter()

@@ -334,7 +334,7 @@ pub struct LoggedModel {
     pub params: BTreeMap<String, String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Its metrics: the latest point by key, dataset and run.
+    /// Its metrics: every point, by key, dataset and run in the order of time.
     pub metrics: Vec<LoggedModelMetric>,
 }
 

@@ -19,6 +19,11 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 3,
         sql: CHUNKS,
     },
+    Migration {
+        service: "tracking",
+        number: 4,
+        sql: POINTS_OF_LOGGED_MODELS,
+    },
 ];
 
 const FIRST: &str = "CREATE TABLE experiment (key SERIAL_KEY, workspace_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, artifact_location TEXT NOT NULL, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id), UNIQUE (workspace_id, name));
@@ -79,6 +84,13 @@ CREATE TABLE ingest_mark (workspace_id TEXT NOT NULL, kind TEXT NOT NULL, id TEX
 /// Many points of one metric in one row: see `points.rs`.
 const CHUNKS: &str = "CREATE TABLE metric_chunk (no SERIAL_KEY, run BIGINT NOT NULL, key BIGINT NOT NULL, min_at BIGINT NOT NULL, max_at BIGINT NOT NULL, points BIGINT NOT NULL, data BYTEA NOT NULL);
 CREATE INDEX metric_chunk_by_run ON metric_chunk (run, key, min_at);
+";
+
+/// A logged model keeps every point that was logged of it, as MLflow's does, not the latest alone.
+const POINTS_OF_LOGGED_MODELS: &str = "ALTER TABLE logged_model_metric RENAME TO logged_model_latest;
+CREATE TABLE logged_model_metric (model BIGINT NOT NULL, key TEXT NOT NULL, dataset_name TEXT NOT NULL, dataset_digest TEXT NOT NULL, run TEXT NOT NULL, at_ms BIGINT NOT NULL, step BIGINT NOT NULL, class BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL, PRIMARY KEY (model, key, dataset_name, dataset_digest, run, at_ms, step, class, value)) CLUSTERED;
+INSERT INTO logged_model_metric (model, key, dataset_name, dataset_digest, run, at_ms, step, class, value) SELECT model, key, dataset_name, dataset_digest, run, at_ms, step, class, value FROM logged_model_latest;
+DROP TABLE logged_model_latest;
 ";
 
 /// How a metric's value is kept: `(class, value)`, so that rows order as -infinity, finite, infinity, NaN.

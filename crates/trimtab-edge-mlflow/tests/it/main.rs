@@ -8,6 +8,7 @@
 mod bad_input;
 mod client;
 mod harness;
+mod lightning;
 mod recorded;
 mod registry;
 mod tracking;

@@ -32,14 +32,14 @@ const SETS: &[&str] = &[
     "latest_versions",
 ];
 
-struct Replay<'h> {
-    server: &'h Harness,
-    names: BTreeMap<String, String>,
+pub(crate) struct Replay<'h> {
+    pub(crate) server: &'h Harness,
+    pub(crate) names: BTreeMap<String, String>,
 }
 
 impl Replay<'_> {
     /// Names become what they stand for.
-    fn fill(&self, value: &Value) -> Value {
+    pub(crate) fn fill(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => {
                 let mut text = text.clone();
@@ -59,7 +59,7 @@ impl Replay<'_> {
     }
 
     /// What the server made becomes names; sets are sorted.
-    fn empty(&self, value: &Value, key: &str) -> Value {
+    pub(crate) fn empty(&self, value: &Value, key: &str) -> Value {
         if TIMES.contains(&key) {
             return "TIME".into();
         }
@@ -247,7 +247,7 @@ fn short(answer: &Value) -> String {
 }
 
 /// The first place where two values differ.
-fn difference(path: &str, left: &Value, right: &Value) -> Option<String> {
+pub(crate) fn difference(path: &str, left: &Value, right: &Value) -> Option<String> {
     match (left, right) {
         (Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
