@@ -3,6 +3,8 @@
 use trimtab_db::DbError;
 use trimtab_types::{Coded, ErrorCode};
 
+use crate::S3Problem;
+
 /// An error of the blob store.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -52,6 +54,14 @@ pub enum BlobError {
         /// The location.
         uri: String,
     },
+    /// An object store did not answer with what was asked for.
+    #[error("cannot read {location}: {problem}")]
+    S3 {
+        /// Where.
+        location: String,
+        /// Why.
+        problem: S3Problem,
+    },
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -66,6 +76,14 @@ impl Coded for BlobError {
             Self::Parts { .. } => ErrorCode::invalid("parts"),
             Self::Outside { .. } => ErrorCode::Unsupported,
             Self::Io { .. } => ErrorCode::Unavailable,
+            Self::S3 { problem, .. } => match problem {
+                S3Problem::NoBucket => ErrorCode::NotFound,
+                // To try again would change nothing.
+                S3Problem::NoCredentials | S3Problem::Denied | S3Problem::Settings => {
+                    ErrorCode::Denied
+                }
+                S3Problem::Unavailable => ErrorCode::Unavailable,
+            },
             Self::Db(error) => error.code(),
         }
     }
@@ -76,6 +94,7 @@ impl Coded for BlobError {
                 "check that the disk is not full and that the data folder is writable".to_owned(),
             ),
             Self::Outside { .. } => Some("read it with a client of that store".to_owned()),
+            Self::S3 { problem, .. } => Some(problem.hint().to_owned()),
             Self::Db(error) => error.hint(),
             Self::NotFound { .. }
             | Self::Range { .. }

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use trimtab_db::{Lane, params};
 use trimtab_types::Scope;
 
-use crate::{BlobBody, BlobError, BlobStore, files, files::blocking};
+use crate::{BlobBody, BlobError, BlobStore, S3, S3Location, files, files::blocking};
 
 /// One file or folder of a foreign location.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +42,14 @@ fn local(uri: &str) -> Option<PathBuf> {
 }
 
 impl BlobStore {
-    /// Lets a workspace read below a location (`file:///folder`, `/folder`), as an import found it.
+    /// Lets a workspace read below a location (`file:///folder`, `/folder`, `s3://bucket/prefix`), as an import found
+    /// it. One in S3 is asked for first, so that a wrong name or a missing right is told here.
     pub async fn register_root(&self, scope: &Scope, uri: &str) -> Result<(), BlobError> {
-        let outside = || BlobError::Outside {
-            uri: uri.chars().take(200).collect(),
-        };
+        let outside = || outside(uri);
+        if let (Some(s3), Some(location)) = (self.s3(), S3Location::parse(uri)) {
+            s3.check(&location).await?;
+            return self.keep_roots(scope, vec![location.to_string()]).await;
+        }
         // The root of the file system, or a name directly in it, is no place for artifacts.
         let given = local(uri)
             .filter(|path| path.components().count() > 2)
@@ -63,6 +66,10 @@ impl BlobStore {
         for path in [given, real] {
             roots.push(path.to_str().ok_or_else(outside)?.to_owned());
         }
+        self.keep_roots(scope, roots).await
+    }
+
+    async fn keep_roots(&self, scope: &Scope, roots: Vec<String>) -> Result<(), BlobError> {
         let (scope, now) = (scope.clone(), self.clock().wall());
         self.db()
             .write(Lane::Bulk, move |tx| {
@@ -84,9 +91,7 @@ impl BlobStore {
         uri: &str,
         below: &str,
     ) -> Result<PathBuf, BlobError> {
-        let outside = || BlobError::Outside {
-            uri: uri.chars().take(200).collect(),
-        };
+        let outside = || outside(uri);
         let mut path = local(uri).ok_or_else(outside)?;
         let is_plain = below
             .split('/')
@@ -97,9 +102,14 @@ impl BlobStore {
         if !below.is_empty() {
             path.push(below);
         }
+        let roots = self.roots(scope).await?;
+        let resolved = blocking("read a location", move || within(&path, &roots)).await?;
+        resolved.ok_or_else(outside)
+    }
+
+    async fn roots(&self, scope: &Scope) -> Result<Vec<String>, BlobError> {
         let workspace = scope.workspace.clone();
-        let roots: Vec<String> = self
-            .db()
+        self.db()
             .read(move |tx| {
                 tx.query(
                     "SELECT uri FROM artifact_root WHERE workspace_id = ?1 ORDER BY uri LIMIT 1000",
@@ -109,9 +119,33 @@ impl BlobStore {
                 .map(|row| row.get(0).map_err(BlobError::from))
                 .collect()
             })
-            .await?;
-        let resolved = blocking("read a location", move || within(&path, &roots)).await?;
-        resolved.ok_or_else(outside)
+            .await
+    }
+
+    /// The location, when it is one in S3, and what reads it; refused outside of the workspace's roots.
+    async fn in_s3(
+        &self,
+        scope: &Scope,
+        uri: &str,
+        below: &str,
+    ) -> Result<Option<(&S3, S3Location)>, BlobError> {
+        if !uri.starts_with("s3://") {
+            return Ok(None);
+        }
+        let location = S3Location::parse(uri).and_then(|root| root.below(below));
+        let (Some(s3), Some(location)) = (self.s3(), location) else {
+            return Err(outside(uri));
+        };
+        let roots = self.roots(scope).await?;
+        let is_inside = roots
+            .iter()
+            .filter_map(|root| S3Location::parse(root))
+            .any(|root| root.holds(&location));
+        if is_inside {
+            Ok(Some((s3, location)))
+        } else {
+            Err(outside(uri))
+        }
     }
 
     /// What stands directly in a folder of a foreign location; of a file or of nothing, nothing.
@@ -121,6 +155,9 @@ impl BlobStore {
         uri: &str,
         below: &str,
     ) -> Result<Vec<ForeignEntry>, BlobError> {
+        if let Some((s3, location)) = self.in_s3(scope, uri, below).await? {
+            return s3.list(&location).await;
+        }
         let path = match self.foreign_path(scope, uri, below).await {
             Err(BlobError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return Ok(Vec::new());
@@ -137,6 +174,9 @@ impl BlobStore {
         uri: &str,
         below: &str,
     ) -> Result<u64, BlobError> {
+        if let Some((s3, location)) = self.in_s3(scope, uri, below).await? {
+            return s3.size(&location).await;
+        }
         let path = self.foreign_file(scope, uri, below).await?;
         blocking("read a file", move || {
             std::fs::metadata(path).map(|about| about.len())
@@ -175,10 +215,19 @@ impl BlobStore {
         below: &str,
         range: std::ops::Range<u64>,
     ) -> Result<BlobBody, BlobError> {
+        if let Some((s3, location)) = self.in_s3(scope, uri, below).await? {
+            return s3.read(&location, Some(range)).await;
+        }
         let path = self.foreign_file(scope, uri, below).await?;
         let size = range.end.saturating_sub(range.start);
         let chunks = files::read_range(path, range).await?;
         Ok(BlobBody::new(size, chunks.boxed()))
+    }
+}
+
+fn outside(uri: &str) -> BlobError {
+    BlobError::Outside {
+        uri: uri.chars().take(200).collect(),
     }
 }
 

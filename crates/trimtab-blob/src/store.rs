@@ -14,7 +14,7 @@ use trimtab_db::{Db, DbError, Lane, Tx};
 use trimtab_types::{Clock, Duration, Scope};
 
 use crate::{
-    BlobBody, BlobError, Pin,
+    BlobBody, BlobError, Pin, S3,
     files::{self, Writing, blocking},
     pin::Pins,
     signed::Signer,
@@ -94,6 +94,7 @@ struct Inner {
     clock: Clock,
     pins: Arc<Pins>,
     signer: Signer,
+    s3: Option<S3>,
 }
 
 const INCOMING: &str = "incoming";
@@ -105,6 +106,16 @@ const STEP: usize = 500;
 impl BlobStore {
     /// Opens (and makes) the folder; what an interrupted upload left is removed.
     pub async fn open(dir: &Path, db: Db, clock: Clock) -> Result<Self, BlobError> {
+        Self::open_with(dir, db, clock, None).await
+    }
+
+    /// The same, with a way to read foreign locations in S3.
+    pub async fn open_with(
+        dir: &Path,
+        db: Db,
+        clock: Clock,
+        s3: Option<S3>,
+    ) -> Result<Self, BlobError> {
         let dir = dir.to_owned();
         let (root, signer) = blocking("open the blob folder", move || {
             let incoming = dir.join(INCOMING);
@@ -124,6 +135,7 @@ impl BlobStore {
             clock,
             pins: Arc::default(),
             signer,
+            s3,
         })))
     }
 
@@ -133,6 +145,10 @@ impl BlobStore {
 
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    pub(crate) fn s3(&self) -> Option<&S3> {
+        self.0.s3.as_ref()
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -191,7 +191,8 @@ async fn download(
     life_s: i64,
     base: &str,
 ) -> Result<(String, u64), Refusal> {
-    let size = services.tracking.artifact_blob(scope, path).await?.size;
+    let place = ArtifactPlace::Own(path.clone());
+    let size = services.tracking.artifact_file(scope, &place).await?.size();
     let life = Duration::from_secs(life_s);
     let ticket = services
         .tracking

@@ -5,7 +5,7 @@ use std::path::Path;
 use futures::TryStreamExt;
 use tokio::io::AsyncWriteExt;
 use trimtab_blob::{BlobBody, BlobRef};
-use trimtab_types::Scope;
+use trimtab_types::{Coded, ErrorCode, Scope};
 
 use crate::{ArtifactEntry, ArtifactListing, ArtifactPath, ArtifactUri, Tracking, TrackingError};
 
@@ -94,6 +94,86 @@ impl Tracking {
         }
     }
 
+    /// Where the files of a run or logged model are that our own tree would keep at `EXPERIMENT/RUN/artifacts/…` or
+    /// `EXPERIMENT/models/m-ID/artifacts/…`, when they are elsewhere: so a client that cannot reach that store reads
+    /// them through this server.
+    async fn elsewhere(
+        &self,
+        scope: &Scope,
+        path: &ArtifactPath,
+    ) -> Result<Option<(String, ArtifactPath)>, TrackingError> {
+        let parts: Vec<&str> = path.as_str().splitn(5, '/').collect();
+        let (found, below) = match parts.as_slice() {
+            [_, "models", model, "artifacts", below @ ..] => {
+                let Some(Ok(id)) = model.strip_prefix("m-").map(str::parse) else {
+                    return Ok(None);
+                };
+                let found = self.get_logged_model(scope, id).await;
+                (found.map(|model| model.artifact_uri), below.join("/"))
+            }
+            [_, run, "artifacts", below @ ..] => {
+                let Ok(id) = run.parse() else {
+                    return Ok(None);
+                };
+                let found = self.get_run(scope, id).await;
+                (found.map(|run| run.artifact_uri), below.join("/"))
+            }
+            _ => return Ok(None),
+        };
+        let uri = match found {
+            Err(TrackingError::NotFound { .. }) => return Ok(None),
+            found => found?,
+        };
+        match ArtifactUri::parse(&uri)? {
+            ArtifactUri::Foreign(uri) => Ok(Some((uri, ArtifactPath::parse(&below)?))),
+            ArtifactUri::Own(_) | ArtifactUri::Run(..) | ArtifactUri::LoggedModel(..) => Ok(None),
+        }
+    }
+
+    async fn list_foreign(
+        &self,
+        scope: &Scope,
+        uri: &str,
+        below: &ArtifactPath,
+    ) -> Result<ArtifactListing, TrackingError> {
+        let found = self
+            .0
+            .blobs
+            .foreign_list(scope, uri, below.as_str())
+            .await?;
+        // A name that could not be asked for is not told either.
+        let entries = found.into_iter().filter_map(|entry| {
+            Some(ArtifactEntry {
+                path: ArtifactPath::parse(&entry.name).ok()?,
+                size: entry.size,
+            })
+        });
+        Ok(ArtifactListing {
+            entries: entries.collect(),
+            is_cut: false,
+        })
+    }
+
+    async fn foreign_file(
+        &self,
+        scope: &Scope,
+        uri: &str,
+        below: &ArtifactPath,
+    ) -> Result<ArtifactFile, TrackingError> {
+        let size = self
+            .0
+            .blobs
+            .foreign_size(scope, uri, below.as_str())
+            .await?;
+        Ok(ArtifactFile {
+            size,
+            source: Source::Foreign {
+                uri: uri.to_owned(),
+                below: below.clone(),
+            },
+        })
+    }
+
     /// What stands directly in a folder, each by its name there; of a file or of nothing, nothing.
     pub async fn artifact_list_place(
         &self,
@@ -106,6 +186,11 @@ impl Tracking {
                 if folder.is_root() {
                     return Ok(listing);
                 }
+                if listing.entries.is_empty()
+                    && let Some((uri, below)) = self.elsewhere(scope, folder).await?
+                {
+                    return self.list_foreign(scope, &uri, &below).await;
+                }
                 let cut = folder.as_str().len() + 1;
                 for entry in &mut listing.entries {
                     let name = entry.path.as_str().get(cut..).unwrap_or_default();
@@ -113,24 +198,7 @@ impl Tracking {
                 }
                 Ok(listing)
             }
-            ArtifactPlace::Foreign { uri, below } => {
-                let found = self
-                    .0
-                    .blobs
-                    .foreign_list(scope, uri, below.as_str())
-                    .await?;
-                // A name that could not be asked for is not told either.
-                let entries = found.into_iter().filter_map(|entry| {
-                    Some(ArtifactEntry {
-                        path: ArtifactPath::parse(&entry.name).ok()?,
-                        size: entry.size,
-                    })
-                });
-                Ok(ArtifactListing {
-                    entries: entries.collect(),
-                    is_cut: false,
-                })
-            }
+            ArtifactPlace::Foreign { uri, below } => self.list_foreign(scope, uri, below).await,
         }
     }
 
@@ -142,26 +210,21 @@ impl Tracking {
     ) -> Result<ArtifactFile, TrackingError> {
         match place {
             ArtifactPlace::Own(path) => {
-                let blob = self.artifact_blob(scope, path).await?;
+                let blob = match self.artifact_blob(scope, path).await {
+                    Err(error) if error.code() == ErrorCode::NotFound => {
+                        return match self.elsewhere(scope, path).await? {
+                            Some((uri, below)) => self.foreign_file(scope, &uri, &below).await,
+                            None => Err(error),
+                        };
+                    }
+                    blob => blob?,
+                };
                 Ok(ArtifactFile {
                     size: blob.size,
                     source: Source::Own(blob),
                 })
             }
-            ArtifactPlace::Foreign { uri, below } => {
-                let size = self
-                    .0
-                    .blobs
-                    .foreign_size(scope, uri, below.as_str())
-                    .await?;
-                Ok(ArtifactFile {
-                    size,
-                    source: Source::Foreign {
-                        uri: uri.clone(),
-                        below: below.clone(),
-                    },
-                })
-            }
+            ArtifactPlace::Foreign { uri, below } => self.foreign_file(scope, uri, below).await,
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use trimtab_blob::BlobError;
 use trimtab_db::DbError;
 use trimtab_edge_api::wire::IngestCollision;
+use trimtab_types::Coded as _;
 
 /// An error of an import or an export.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,9 @@ pub enum TransferError {
     /// The source's database failed.
     #[error("the source's database cannot be read")]
     Db(#[from] DbError),
+    /// Artifacts in an object store cannot be read.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
     /// The source is no MLflow database that can be read.
     #[error("{message}")]
     Schema {
@@ -76,8 +81,11 @@ pub enum TransferError {
 
 impl TransferError {
     /// What to do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        if let Self::Blob(error) = self {
+            return error.hint();
+        }
+        let hint = match self {
             Self::Collisions { .. } => Some(
                 "import into another workspace with `--workspace NAME`, or rename or delete what is here",
             ),
@@ -91,11 +99,13 @@ impl TransferError {
                 Some("run the same command again when it answers: it goes on where it stopped")
             }
             Self::Address { .. }
+            | Self::Blob(_)
             | Self::Db(_)
             | Self::Refused { .. }
             | Self::Answer { .. }
             | Self::File { .. } => None,
-        }
+        };
+        hint.map(str::to_owned)
     }
 
     pub(crate) fn schema(message: impl Into<String>) -> Self {

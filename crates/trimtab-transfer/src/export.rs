@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use trimtab_edge_api::wire::{IngestExperiment, IngestLoggedModel, IngestValue, Pair};
 
 use crate::{
-    ExportReport, Peer, Progress, TransferError, files,
+    ExportReport, Peer, Progress, TransferError,
+    files::{self, Reader},
     http_source::HttpSource,
     peer::path_text,
     place::{Tree, proxied},
@@ -507,8 +508,11 @@ impl Export<'_> {
             return Ok(());
         }
         let tree = proxied(from).map_or(tree, |path| Tree::Proxied(path.to_owned()));
-        let peer = Some(self.source.peer());
-        let listing = files::list(peer, &tree).await?;
+        let reader = Reader {
+            peer: Some(self.source.peer()),
+            s3: None,
+        };
+        let listing = files::list(reader, &tree).await?;
         if listing.files.is_empty() {
             return Ok(());
         }
@@ -524,7 +528,7 @@ impl Export<'_> {
             let (tree, path) = (&tree, &file.path);
             async move {
                 let hashed = files::Hashed::default();
-                let content = hashed.through(files::open(peer, tree, path).await?);
+                let content = hashed.through(files::open(reader, tree, path).await?);
                 let to = path_text(&format!("{root}/{path}"));
                 target
                     .put(

@@ -7,9 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream::BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use serde::Deserialize;
 use tokio_util::io::ReaderStream;
+use trimtab_blob::{S3, S3Location};
 
 use crate::{Peer, TransferError, peer::path_text, place::Tree, source::mark};
 
@@ -48,9 +49,22 @@ impl Listing {
     }
 }
 
+/// What trees are read by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'r> {
+    /// The server that hands files out, where the source is one.
+    pub(crate) peer: Option<&'r Peer>,
+    /// Objects, as this process may read them.
+    pub(crate) s3: Option<&'r S3>,
+}
+
 /// Lists a tree; one that is not there is empty.
-pub(crate) async fn list(peer: Option<&Peer>, tree: &Tree) -> Result<Listing, TransferError> {
-    let mut listing = match (tree, peer) {
+pub(crate) async fn list(reader: Reader<'_>, tree: &Tree) -> Result<Listing, TransferError> {
+    let mut listing = match (tree, reader.peer) {
+        (Tree::S3(location), _) => match reader.s3 {
+            Some(s3) => list_s3(s3, location).await?,
+            None => Listing::default(),
+        },
         (Tree::Folder(folder), _) => {
             let folder = folder.clone();
             tokio::task::spawn_blocking(move || list_folder(&folder))
@@ -62,6 +76,18 @@ pub(crate) async fn list(peer: Option<&Peer>, tree: &Tree) -> Result<Listing, Tr
     };
     listing.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(listing)
+}
+
+async fn list_s3(s3: &S3, location: &S3Location) -> Result<Listing, TransferError> {
+    let files = s3.files(location).await?.into_iter().map(|file| TreeFile {
+        path: file.path,
+        size: file.size,
+        changed_ms: u128::try_from(file.changed_ms).unwrap_or(0),
+    });
+    Ok(Listing {
+        files: files.collect(),
+        skipped: Vec::new(),
+    })
 }
 
 fn list_folder(folder: &Path) -> Listing {
@@ -141,9 +167,11 @@ async fn list_served(peer: &Peer, tree: &Tree) -> Result<Listing, TransferError>
                 // The proxy names what is in the folder, the others the whole path.
                 let path = match tree {
                     Tree::Proxied(_) if !folder.is_empty() => format!("{folder}/{}", entry.path),
-                    Tree::Proxied(_) | Tree::OfRun(_) | Tree::OfModel(_) | Tree::Folder(_) => {
-                        entry.path
-                    }
+                    Tree::Proxied(_)
+                    | Tree::OfRun(_)
+                    | Tree::OfModel(_)
+                    | Tree::Folder(_)
+                    | Tree::S3(_) => entry.path,
                 };
                 if entry.is_dir {
                     if path.split('/').count() < DEPTH {
@@ -198,7 +226,7 @@ async fn list_page(
             )
             .await
         }
-        Tree::Folder(_) => Ok(Page::default()),
+        Tree::Folder(_) | Tree::S3(_) => Ok(Page::default()),
     };
     match answer {
         // A folder that was never written to is not there on some stores.
@@ -220,11 +248,18 @@ pub(crate) type Content = BoxStream<'static, io::Result<Bytes>>;
 
 /// Opens a file of a tree.
 pub(crate) async fn open(
-    peer: Option<&Peer>,
+    reader: Reader<'_>,
     tree: &Tree,
     path: &str,
 ) -> Result<Content, TransferError> {
-    let peer = match (tree, peer) {
+    let peer = match (tree, reader.peer) {
+        (Tree::S3(root), _) => {
+            let (Some(s3), Some(location)) = (reader.s3, root.below(path)) else {
+                return Ok(futures::stream::empty().boxed());
+            };
+            let body = s3.read(&location, None).await?;
+            return Ok(body.map_err(io::Error::other).boxed());
+        }
         (Tree::Folder(folder), _) => {
             let path: PathBuf = folder.join(path);
             let file = tokio::fs::File::open(&path)
@@ -253,7 +288,7 @@ pub(crate) async fn open(
             .bytes("/get-artifact", &[("path", path), ("run_uuid", id)])
             .await?
             .boxed(),
-        Tree::Folder(_) => futures::stream::empty().boxed(),
+        Tree::Folder(_) | Tree::S3(_) => futures::stream::empty().boxed(),
     })
 }
 

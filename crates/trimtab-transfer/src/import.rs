@@ -2,11 +2,9 @@
 
 mod trees;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, HashMap};
 
+use trimtab_blob::S3;
 use trimtab_edge_api::wire::{
     IngestCheck, IngestKey, IngestMark, IngestModel, IngestPrint, IngestPrinter, IngestPrintsOf,
     IngestReceipt, IngestRequest, IngestRoot, IngestState, List,
@@ -14,7 +12,7 @@ use trimtab_edge_api::wire::{
 use trimtab_types::{LoggedModelId, RunId};
 
 use crate::{
-    Artifacts, ImportReport, LeftInPlace, Peer, Progress, Source, TransferError,
+    ArtifactRoot, Artifacts, ImportReport, LeftInPlace, Peer, Progress, Source, TransferError,
     place::{Moved, Places, Tree},
     source::{Cursor, SourcePoint, SourceRun, series},
 };
@@ -35,8 +33,10 @@ const NAMED: usize = 1_000;
 pub struct ImportOptions {
     /// What becomes of artifacts.
     pub artifacts: Artifacts,
-    /// Folders of artifacts that may be read, absolute; the first is the one behind `mlflow-artifacts:/`.
-    pub artifact_roots: Vec<PathBuf>,
+    /// Places whose artifacts may be read; the first is what is behind `mlflow-artifacts:/`.
+    pub artifact_roots: Vec<ArtifactRoot>,
+    /// How this process reads places in S3, to copy what is there.
+    pub s3: S3,
     /// Only check, and say what would come.
     pub dry_run: bool,
     /// Read back what was brought, and compare.
@@ -282,7 +282,7 @@ impl Import<'_> {
         }
     }
 
-    /// Tells the server of the folders that it is to read in place.
+    /// Tells the server of the places that it is to read.
     async fn roots(&mut self) -> Result<(), TransferError> {
         let roots = self.places.take_read();
         if roots.is_empty() || self.options.dry_run {

@@ -19,6 +19,6 @@ pub use error::TransferError;
 pub use export::{ExportOptions, export};
 pub use import::{ImportOptions, import};
 pub use peer::Peer;
-pub use place::Artifacts;
+pub use place::{ArtifactRoot, Artifacts};
 pub use report::{ExportReport, ImportReport, LeftInPlace, Progress};
 pub use source::Source;

@@ -5,6 +5,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use trimtab_blob::S3Location;
+
 /// What becomes of artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Artifacts {
@@ -16,11 +18,22 @@ pub enum Artifacts {
     None,
 }
 
+/// A place whose files an import may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArtifactRoot {
+    /// A folder of this machine, absolute.
+    Folder(PathBuf),
+    /// A bucket, or a prefix in one.
+    S3(S3Location),
+}
+
 /// A tree of files at the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tree {
     /// A folder of this machine.
     Folder(PathBuf),
+    /// Objects in S3.
+    S3(S3Location),
     /// A folder that an MLflow server hands out.
     Proxied(String),
     /// A run's files, which an MLflow server reads for us.
@@ -44,15 +57,15 @@ pub(crate) struct Moved {
 #[derive(Debug)]
 pub(crate) struct Places {
     mode: Artifacts,
-    /// Folders that may be read; the first is the one behind `mlflow-artifacts:/` of the old server. What a database
-    /// names elsewhere is not followed: whoever could write to the old server could name any folder.
-    roots: Vec<PathBuf>,
+    /// What may be read; the first is what is behind `mlflow-artifacts:/` of the old server. What a database names
+    /// elsewhere is not followed: whoever could write to the old server could name any folder.
+    roots: Vec<ArtifactRoot>,
     /// What relative locations are relative to.
     base: Option<PathBuf>,
     /// Whether the source is a server that hands files out.
     is_server: bool,
     moved: HashMap<String, String>,
-    /// Folders that the server is to read in place, and those of them that it was told of.
+    /// Places that the server is to read, and those of them that it was told of.
     read: BTreeSet<String>,
     told: BTreeSet<String>,
 }
@@ -60,7 +73,7 @@ pub(crate) struct Places {
 impl Places {
     pub(crate) fn new(
         mode: Artifacts,
-        roots: Vec<PathBuf>,
+        roots: Vec<ArtifactRoot>,
         base: Option<PathBuf>,
         is_server: bool,
     ) -> Self {
@@ -142,12 +155,19 @@ impl Places {
         }
         if let Some(path) = proxied(old) {
             return match self.roots.first() {
-                Some(root) => self.allowed(&root.join(path)),
+                Some(ArtifactRoot::Folder(root)) => self.allowed(&root.join(path)),
+                Some(ArtifactRoot::S3(root)) => root
+                    .below(path)
+                    .map(Tree::S3)
+                    .ok_or_else(|| "it leads out of the old server's artifacts".to_owned()),
                 None => Err(
                     "the old server's artifact folder is not known: name it with --artifacts-root"
                         .to_owned(),
                 ),
             };
+        }
+        if let Some(location) = S3Location::parse(old) {
+            return self.allowed_in_s3(location);
         }
         let folder = local(old).ok_or_else(|| {
             format!(
@@ -158,7 +178,7 @@ impl Places {
         if folder.is_absolute() {
             return self.allowed(&folder);
         }
-        match self.base.as_ref().or(self.roots.first()) {
+        match self.base.as_ref().or(self.folders().next()) {
             Some(base) => self.allowed(&base.join(folder)),
             None => Err(
                 "it is relative, and to what is not known: name that with --artifacts-root"
@@ -172,8 +192,7 @@ impl Places {
         let has_way_up = folder.components().any(|part| part == Component::ParentDir);
         let plain: PathBuf = folder.components().collect();
         let is_inside = self
-            .roots
-            .iter()
+            .folders()
             .chain(&self.base)
             .any(|root| plain.starts_with(root));
         if is_inside && !has_way_up {
@@ -182,8 +201,40 @@ impl Places {
         Err("it is outside of the folders that may be read: name one that holds it with --artifacts-root".to_owned())
     }
 
+    fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.roots.iter().filter_map(|root| match root {
+            ArtifactRoot::Folder(folder) => Some(folder),
+            ArtifactRoot::S3(_) => None,
+        })
+    }
+
+    /// The named place in S3 that holds a location.
+    fn root_in_s3(&self, location: &S3Location) -> Option<&S3Location> {
+        self.roots.iter().find_map(|root| match root {
+            ArtifactRoot::S3(root) if root.holds(location) => Some(root),
+            ArtifactRoot::S3(_) | ArtifactRoot::Folder(_) => None,
+        })
+    }
+
+    fn allowed_in_s3(&self, location: S3Location) -> Result<Tree, String> {
+        if self.root_in_s3(&location).is_some() {
+            return Ok(Tree::S3(location));
+        }
+        Err("only clients read it: to have the server read it too, name the bucket, or a prefix that holds it, with --artifacts-root s3://BUCKET/PREFIX".to_owned())
+    }
+
     /// A location as the server can read it, absolute and with a scheme, and why it cannot.
     fn in_place(&mut self, old: &str) -> (String, Option<String>) {
+        if let Some(location) = S3Location::parse(old) {
+            let left = match self.root_in_s3(&location).map(ToString::to_string) {
+                Some(root) => {
+                    self.read.insert(root);
+                    None
+                }
+                None => self.allowed_in_s3(location).err(),
+            };
+            return (old.to_owned(), left);
+        }
         let is_remote = local(old).is_none() && proxied(old).is_none();
         if is_remote || (self.is_server && proxied(old).is_none()) {
             return (old.to_owned(), None);
@@ -195,6 +246,12 @@ impl Places {
                 }
                 (format!("file://{}", folder.display()), None)
             }
+            Ok(Tree::S3(location)) => {
+                if let Some(root) = self.root_in_s3(&location).map(ToString::to_string) {
+                    self.read.insert(root);
+                }
+                (location.to_string(), None)
+            }
             Ok(Tree::Proxied(_) | Tree::OfRun(_) | Tree::OfModel(_)) => (old.to_owned(), None),
             Err(why) => (old.to_owned(), Some(why)),
         }
@@ -202,7 +259,7 @@ impl Places {
 
     /// The folder that the server is to read: the one that was named, or the one beside the database.
     fn root_of(&self, folder: &Path) -> Option<String> {
-        if let Some(root) = self.roots.iter().find(|root| folder.starts_with(root)) {
+        if let Some(root) = self.folders().find(|root| folder.starts_with(root)) {
             return Some(root.display().to_string());
         }
         let base = self.base.as_ref()?;
@@ -210,7 +267,7 @@ impl Places {
         Some(base.join(first).display().to_string())
     }
 
-    /// Folders that the server is to read in place, found since the last call.
+    /// Places that the server is to read, found since the last call.
     pub(crate) fn take_read(&mut self) -> Vec<String> {
         let new: Vec<String> = self.read.difference(&self.told).cloned().collect();
         self.told.extend(new.iter().cloned());
@@ -279,11 +336,56 @@ fn local(uri: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
+    fn folders(paths: &[&str]) -> Vec<ArtifactRoot> {
+        let folder = |path: &&str| ArtifactRoot::Folder(path.into());
+        paths.iter().map(folder).collect()
+    }
+
+    fn bucket(uri: &str) -> ArtifactRoot {
+        ArtifactRoot::S3(S3Location::parse(uri).unwrap())
+    }
+
+    #[test]
+    fn places_in_s3_are_read_below_what_was_named() {
+        let roots = vec![bucket("s3://team/served"), bucket("s3://team/runs")];
+        let mut places = Places::new(Artifacts::Reference, roots.clone(), None, false);
+        let moved = places.run(1, "r", "mlflow-artifacts:/1/r/artifacts");
+        assert_eq!(
+            (moved.uri.as_str(), moved.left),
+            ("s3://team/served/1/r/artifacts", None)
+        );
+        let moved = places.run(1, "s", "s3://team/runs/1/s");
+        assert_eq!(
+            (moved.uri.as_str(), moved.left),
+            ("s3://team/runs/1/s", None)
+        );
+        assert_eq!(places.take_read(), ["s3://team/runs", "s3://team/served"]);
+        for outside in ["s3://team/runs2/x", "s3://other/runs/1", "s3://team"] {
+            let moved = places.run(1, "t", outside);
+            assert_eq!(moved.uri, outside);
+            assert!(moved.left.is_some(), "{outside}");
+        }
+        assert!(
+            places
+                .run(1, "u", "mlflow-artifacts:/../../x")
+                .left
+                .is_some()
+        );
+        assert!(places.take_read().is_empty());
+        let mut places = Places::new(Artifacts::Copy, roots, None, false);
+        let moved = places.run(1, "r", "s3://team/runs/1/r");
+        assert_eq!(
+            moved.copy.unwrap().1,
+            Tree::S3(S3Location::parse("s3://team/runs/1/r").unwrap())
+        );
+        assert!(places.run(1, "s", "s3://team/runs/../x").left.is_some());
+    }
+
     #[test]
     fn copies_get_our_places_and_versions_follow() {
         let mut places = Places::new(
             Artifacts::Copy,
-            vec!["/srv/mlartifacts".into(), "/data".into()],
+            folders(&["/srv/mlartifacts", "/data"]),
             Some("/srv".into()),
             false,
         );
@@ -332,7 +434,7 @@ mod tests {
     fn references_stay_with_a_scheme() {
         let mut places = Places::new(
             Artifacts::Reference,
-            vec!["/srv/a".into(), "/x".into()],
+            folders(&["/srv/a", "/x"]),
             None,
             false,
         );

@@ -9,7 +9,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 use trimtab_access::{Access, AccessMode};
-use trimtab_blob::BlobStore;
+use trimtab_blob::{BlobStore, S3};
 use trimtab_data::Data;
 use trimtab_db::{Db, Migration};
 use trimtab_edge::{HostPolicy, Listener, Server, Shell};
@@ -281,9 +281,14 @@ async fn build(
     metrics: Metrics,
     tasks: &Tasks,
 ) -> anyhow::Result<Services> {
-    let blobs = BlobStore::open(&folder.inside("blobs")?, db.clone(), clock.clone())
-        .await
-        .map_err(|error| told(&error))?;
+    let blobs = BlobStore::open_with(
+        &folder.inside("blobs")?,
+        db.clone(),
+        clock.clone(),
+        Some(S3::from_env()),
+    )
+    .await
+    .map_err(|error| told(&error))?;
     let events = EventLog::open(&folder.inside("events")?, db.clone(), clock.clone(), tasks)
         .await
         .map_err(|error| told(&error))?;

@@ -61,6 +61,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("ort", &["trimtab-infer"]),
     ("rusqlite", &["trimtab-db"]),
     ("tokio-postgres", &["trimtab-db"]),
+    ("object_store", &["trimtab-blob"]),
     ("anyhow", &["trimtab", "xtask", "trimtab-bench"]),
 ];
 

@@ -6,7 +6,12 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use trimtab_edge_api::wire::{IngestFile, IngestMark, IngestRequest};
 
 use super::Import;
-use crate::{Peer, Source, TransferError, files, peer::path_text, place::Tree};
+use crate::{
+    Peer, Source, TransferError,
+    files::{self, Reader},
+    peer::path_text,
+    place::Tree,
+};
 
 /// Files on their way at once.
 const FILES: usize = 8;
@@ -22,18 +27,22 @@ impl Import<'_> {
         if self.options.dry_run {
             return Ok(());
         }
+        let reader = Reader {
+            peer: source.peer(),
+            s3: Some(&self.options.s3),
+        };
         for (root, tree) in trees {
-            let listing = files::list(source.peer(), &tree).await?;
+            let listing = files::list(reader, &tree).await?;
             self.report.skipped.extend(listing.skipped.iter().cloned());
             let mark = listing.mark();
             if listing.files.is_empty() || marks.get(&format!("files {root}")) == Some(&mark) {
                 continue;
             }
-            let (target, peer) = (self.target, source.peer());
+            let target = self.target;
             let copies = listing.files.iter().map(|file| {
                 let (tree, root) = (&tree, &root);
                 async move {
-                    let size = copy_file(target, peer, tree, root, &file.path).await;
+                    let size = copy_file(target, reader, tree, root, &file.path).await;
                     match size {
                         Ok(size) => Ok(Ok(size)),
                         // A name that the store refuses is told; the rest comes.
@@ -77,7 +86,7 @@ impl Import<'_> {
 /// Copies one file, and compares what the server stored with what was read; a second try is made.
 async fn copy_file(
     target: &Peer,
-    source: Option<&Peer>,
+    source: Reader<'_>,
     tree: &Tree,
     root: &str,
     path: &str,

@@ -1,11 +1,12 @@
 //! `trimtab import`.
 
-use std::{env, fmt::Write as _, fs, path::PathBuf};
+use std::{env, fmt::Write as _, fs};
 
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
+use trimtab_blob::{S3, S3Location};
 use trimtab_transfer::{
-    Artifacts, ImportOptions, ImportReport, Peer, Source, TransferError, import,
+    ArtifactRoot, Artifacts, ImportOptions, ImportReport, Peer, Source, TransferError, import,
 };
 
 use super::Context;
@@ -31,10 +32,10 @@ pub(crate) struct ImportMlflowArgs {
     /// What becomes of artifacts [default: reference, and copy from an http source].
     #[arg(long, value_enum, value_name = "WAY")]
     pub(crate) artifacts: Option<ArtifactsArg>,
-    /// A folder of artifacts that may be read, with a database as source; the first is the old server's
+    /// A folder, or s3://BUCKET/PREFIX, whose artifacts may be read; the first is the old server's
     /// --artifacts-destination. Folders beside an SQLite file may be read without it.
-    #[arg(long = "artifacts-root", value_name = "DIR")]
-    pub(crate) roots: Vec<PathBuf>,
+    #[arg(long = "artifacts-root", value_name = "PLACE")]
+    pub(crate) roots: Vec<String>,
     /// Only check for collisions, and say what would come.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -46,7 +47,7 @@ pub(crate) struct ImportMlflowArgs {
 /// What becomes of artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ArtifactsArg {
-    /// Read where they are, on this machine; never written or collected there.
+    /// Read where they are, on this machine or in S3; never written or collected there.
     Reference,
     /// Copied, and compared by BLAKE3.
     Copy,
@@ -57,15 +58,11 @@ pub(crate) enum ArtifactsArg {
 pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Result<()> {
     let ImportCommand::Mlflow(args) = command;
     let address = resolve(&args.source)?;
-    let mut roots = Vec::new();
-    for root in &args.roots {
-        roots.push(fs::canonicalize(root).map_err(|error| {
-            Told::new(
-                Exit::Refused,
-                format!("cannot read the folder {}: {error}", root.display()),
-            )
-        })?);
-    }
+    let roots = args
+        .roots
+        .iter()
+        .map(|root| artifact_root(root))
+        .collect::<Result<_, _>>()?;
     let mut source = Source::open(&address, peer_token())
         .await
         .map_err(|error| explain(&error))?;
@@ -85,6 +82,7 @@ pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Re
         &ImportOptions {
             artifacts,
             artifact_roots: roots,
+            s3: S3::from_env(),
             dry_run: args.dry_run,
             verify: !args.no_verify,
         },
@@ -96,6 +94,28 @@ pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Re
     context
         .output
         .answer(&report, || describe(&report, args.dry_run))
+}
+
+fn artifact_root(text: &str) -> Result<ArtifactRoot, Told> {
+    if text.starts_with("s3:") {
+        return S3Location::parse(text)
+            .map(ArtifactRoot::S3)
+            .ok_or_else(|| {
+                Told::new(
+                    Exit::Refused,
+                    format!(
+                        "`{text}` is no place in S3: expected s3://BUCKET or s3://BUCKET/PREFIX"
+                    ),
+                )
+            });
+    }
+    let folder = fs::canonicalize(text).map_err(|error| {
+        Told::new(
+            Exit::Refused,
+            format!("cannot read the folder {text}: {error}"),
+        )
+    })?;
+    Ok(ArtifactRoot::Folder(folder))
 }
 
 /// An address, or where it stands.
@@ -169,6 +189,7 @@ pub(super) fn explain(error: &TransferError) -> anyhow::Error {
         | TransferError::Address { .. } => Exit::Refused,
         TransferError::Refused { .. }
         | TransferError::Db(_)
+        | TransferError::Blob(_)
         | TransferError::Answer { .. }
         | TransferError::File { .. }
         | TransferError::Mismatch { .. } => Exit::Failed,

@@ -12,6 +12,7 @@ mod disk;
 mod gc;
 mod kill;
 mod replay;
+mod s3;
 mod says;
 mod server;
 mod transfer;

@@ -21,9 +21,15 @@ pub(super) struct Server {
 impl Server {
     /// Starts one and waits for what it says of itself.
     pub(super) fn start(folder: &Path, words: &[&str]) -> Self {
+        Self::start_with(folder, words, &[])
+    }
+
+    /// The same, with variables in its environment.
+    pub(super) fn start_with(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = trimtab(folder)
             .args(["server", "--output", "json", "--listen", "127.0.0.1:0"])
             .args(words)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

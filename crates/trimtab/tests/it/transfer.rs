@@ -89,7 +89,7 @@ impl Drop for Server {
     }
 }
 
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .canonicalize()
@@ -97,7 +97,7 @@ fn root() -> PathBuf {
 }
 
 /// The Python that has mlflow: `TRIMTAB_PYTHON`, or the environment that `cargo xtask setup` makes.
-fn python(folder: &Path) -> Command {
+pub(super) fn python(folder: &Path) -> Command {
     let python = std::env::var_os("TRIMTAB_PYTHON")
         .map_or_else(|| root().join(".venv/bin/python"), PathBuf::from);
     assert!(
@@ -116,7 +116,7 @@ fn python(folder: &Path) -> Command {
     command
 }
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     format!(
         "{}\n{}",
         String::from_utf8_lossy(&output.stdout),
@@ -125,13 +125,13 @@ fn said(output: &Output) -> String {
 }
 
 /// Fills an MLflow store in the folder; answers its address.
-fn seed(folder: &Path) -> String {
+pub(super) fn seed(folder: &Path) -> String {
     let store = format!("sqlite:///{}/mlflow.db", folder.display());
     script(folder, "seed.py", &[&store]);
     store
 }
 
-fn script(folder: &Path, name: &str, words: &[&str]) {
+pub(super) fn script(folder: &Path, name: &str, words: &[&str]) {
     let output = python(folder)
         .arg(root().join("tests/mlflow/transfer").join(name))
         .args(words)
