@@ -270,18 +270,32 @@ pub enum ClockError {
 #[derive(Debug, Clone)]
 pub struct Clock {
     replay: Option<Arc<AtomicI64>>,
+    /// Whether real time stands still with it.
+    is_by_hand: bool,
 }
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self { replay: None }
+        Self {
+            replay: None,
+            is_by_hand: false,
+        }
     }
 
     /// A clock that stands at `start` until it is advanced.
     pub fn replay(start: Time) -> Self {
         Self {
             replay: Some(Arc::new(AtomicI64::new(start.0))),
+            is_by_hand: false,
+        }
+    }
+
+    /// A replay clock that real time follows too: for tests of what hangs on real time, such as retention.
+    pub fn by_hand(start: Time) -> Self {
+        Self {
+            is_by_hand: true,
+            ..Self::replay(start)
         }
     }
 
@@ -299,6 +313,9 @@ impl Clock {
         reason = "the one place that reads the machine's clock"
     )]
     pub fn wall(&self) -> Time {
+        if let Some(micros) = self.replay.as_ref().filter(|_| self.is_by_hand) {
+            return Time(micros.load(Ordering::Acquire));
+        }
         let since_epoch = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();

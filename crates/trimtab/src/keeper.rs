@@ -30,7 +30,7 @@ pub(crate) async fn run(services: Services, keep_deleted: Option<Duration>, task
     }
 }
 
-async fn round(services: &Services, keep_deleted: Option<Duration>) {
+pub(crate) async fn round(services: &Services, keep_deleted: Option<Duration>) {
     services.backups.forget_idle();
     match services.tracking.sweep_blobs().await {
         Ok(0) => {}

@@ -1,5 +1,7 @@
 //! The whole server, in process: who may do what on every path of the table.
 
+mod retention;
+
 use std::process::Command;
 
 use serde_json::{Value, json};
