@@ -5,7 +5,10 @@ use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::{Bytes, BytesMut};
@@ -39,6 +42,8 @@ pub struct Staged {
     blob: BlobRef,
     path: Option<PathBuf>,
     content: Option<Bytes>,
+    /// Whether a transaction was given it: then only that transaction's end says whether its file goes.
+    is_given: AtomicBool,
 }
 
 impl Staged {
@@ -47,6 +52,7 @@ impl Staged {
             blob,
             path: Some(path),
             content: None,
+            is_given: AtomicBool::new(false),
         }
     }
 
@@ -63,8 +69,10 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if let Some(path) = self.path.take() {
-            files::remove(&path);
+        if let Some(path) = &self.path
+            && !self.is_given.load(Ordering::Relaxed)
+        {
+            files::remove(path);
         }
     }
 }
@@ -216,13 +224,11 @@ impl BlobStore {
 
     /// Refers to a staged content, inside the caller's transaction. Equal content is kept once: the answer then names
     /// the earlier copy. Call [`BlobStore::settle`] after the commit. When the transaction is undone, or its commit is
-    /// in doubt, the file stays until a sweep: a row must never name a file that is gone.
-    pub fn keep(
-        &self,
-        tx: &mut Tx<'_>,
-        scope: &Scope,
-        mut staged: Staged,
-    ) -> Result<Kept, DbError> {
+    /// in doubt, the file stays until a sweep: a row must never name a file that is gone. It may be called again with the
+    /// same content when a transaction is run again ([`Db::write_again`]); those that change several contents do so in the
+    /// order of their hashes.
+    pub fn keep(&self, tx: &mut Tx<'_>, scope: &Scope, staged: &Staged) -> Result<Kept, DbError> {
+        staged.is_given.store(true, Ordering::Relaxed);
         let blob = sql::keep(
             tx,
             &scope.workspace,
@@ -231,7 +237,7 @@ impl BlobStore {
             &scope.principal.name,
             self.0.clock.wall(),
         )?;
-        let file = staged.path.take();
+        let file = staged.path.clone();
         let surplus = file.filter(|_| blob.key != staged.blob.key);
         Ok(Kept { blob, surplus })
     }
@@ -271,7 +277,7 @@ impl BlobStore {
         let kept = self
             .0
             .db
-            .write(Lane::Bulk, move |tx| this.keep(tx, &scope, staged))
+            .write_again(Lane::Bulk, move |tx| this.keep(tx, &scope, &staged))
             .await?;
         Ok(self.settle(kept))
     }
@@ -291,7 +297,7 @@ impl BlobStore {
         let key = self
             .0
             .db
-            .write(Lane::Bulk, move |tx| sql::release(tx, &workspace, &hash))
+            .write_again(Lane::Bulk, move |tx| sql::release(tx, &workspace, &hash))
             .await?;
         if let Some(key) = key {
             self.remove_file(&key);
@@ -416,6 +422,7 @@ fn small(chunks: &[Bytes], size: usize) -> Staged {
         },
         path: None,
         content: Some(content),
+        is_given: AtomicBool::new(false),
     }
 }
 

@@ -110,7 +110,8 @@ impl Data {
         let (blobs, scope) = (self.blobs.clone(), scope.clone());
         let made = self
             .db
-            .write(Lane::Bulk, move |tx| {
+            // Serial: two at once would take one number.
+            .write(Lane::Control, move |tx| {
                 let workspace = &scope.workspace;
                 let known = sql::by_digest(tx, workspace, &version.name, &version.digest)?;
                 if let Some(known) = known {
@@ -118,7 +119,7 @@ impl Data {
                 }
                 version.number = sql::next_number(tx, workspace, &version.name)?;
                 let hash = staged.blake3().to_owned();
-                let kept = blobs.keep(tx, &scope, staged)?;
+                let kept = blobs.keep(tx, &scope, &staged)?;
                 sql::insert(tx, workspace, &version, &hash)?;
                 tx.publish(&Message {
                     workspace: workspace.clone(),

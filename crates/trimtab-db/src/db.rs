@@ -86,31 +86,40 @@ impl Db {
         E: From<DbError> + Send + 'static,
     {
         match &self.0.backend {
-            Backend::Sqlite(sqlite) => {
-                let (sender, receiver) = oneshot::channel();
-                let command = move |tx: &mut Tx<'_>| {
-                    let answer = run(tx);
-                    Outcome {
-                        keep: answer.is_ok(),
-                        reply: Box::new(move |commit| {
-                            // A caller that went away no longer wants the answer.
-                            let _ = sender.send(
-                                answer.and_then(|value| commit.map(|()| value).map_err(E::from)),
-                            );
-                        }),
-                    }
-                };
-                sqlite.submit(lane, Box::new(command)).await?;
-                receiver.await.map_err(|_| DbError::Closed)?
-            }
+            Backend::Sqlite(sqlite) => submit(sqlite, lane, run).await,
             Backend::Postgres(postgres) => {
-                let (value, published) = postgres.run(Mode::Write(lane), run).await?;
-                if published {
-                    self.0.wake.send_modify(|count| *count += 1);
-                }
-                Ok(value)
+                let done = postgres.run(Mode::Write(lane), run).await?;
+                Ok(self.woken(done))
             }
         }
+    }
+
+    /// The same for a command that changes rows which others change too, in an order of its own. On PostgreSQL two such
+    /// commands may wait for each other; one of them is then undone, and run from its start again.
+    pub async fn write_again<T, E>(
+        &self,
+        lane: Lane,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => submit(sqlite, lane, run).await,
+            Backend::Postgres(postgres) => {
+                let done = postgres.run_again(Mode::Write(lane), run).await?;
+                Ok(self.woken(done))
+            }
+        }
+    }
+
+    /// The value, after consumers were told when the outbox grew.
+    fn woken<T>(&self, (value, published): (T, bool)) -> T {
+        if published {
+            self.0.wake.send_modify(|count| *count += 1);
+        }
+        value
     }
 
     /// Runs a read inside one snapshot.
@@ -176,4 +185,29 @@ impl Db {
             tracing::error!("closing the database failed");
         }
     }
+}
+
+async fn submit<T, E>(
+    sqlite: &Sqlite,
+    lane: Lane,
+    run: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<DbError> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let command = move |tx: &mut Tx<'_>| {
+        let answer = run(tx);
+        Outcome {
+            keep: answer.is_ok(),
+            reply: Box::new(move |commit| {
+                // A caller that went away no longer wants the answer.
+                let _ =
+                    sender.send(answer.and_then(|value| commit.map(|()| value).map_err(E::from)));
+            }),
+        }
+    };
+    sqlite.submit(lane, Box::new(command)).await?;
+    receiver.await.map_err(|_| DbError::Closed)?
 }

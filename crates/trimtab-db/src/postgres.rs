@@ -1,12 +1,13 @@
 //! PostgreSQL: a pool, one transaction per command. Commands are the same synchronous closures as on SQLite;
 //! each runs on a blocking thread that waits for the driver.
 
-use std::{error::Error, str::FromStr, time::Duration};
+use std::{cell::Cell, error::Error, str::FromStr, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio::runtime::Handle;
 use tokio_postgres::{
     Config, NoTls,
+    error::SqlState,
     types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
 };
 
@@ -20,6 +21,9 @@ use crate::{
 const CONNECTIONS: usize = 8;
 /// The advisory lock that makes control commands run one after the other, as SQLite's writer does.
 const CONTROL_LOCK: &str = "SELECT pg_advisory_xact_lock(8387236823645254002)";
+
+/// How often a command that PostgreSQL undid after a deadlock is run: each time, another one of those went on.
+const TRIES: u32 = 20;
 
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -48,6 +52,8 @@ impl std::fmt::Debug for Postgres {
 pub(crate) struct PgConnection {
     client: Object,
     handle: Handle,
+    /// Whether PostgreSQL ended the transaction because it and another waited for each other.
+    is_victim: Cell<bool>,
 }
 
 impl std::fmt::Debug for PgConnection {
@@ -97,6 +103,39 @@ impl Postgres {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
+        let connection = self.connection().await?;
+        tokio::task::spawn_blocking(move || transaction(&connection, mode, run))
+            .await
+            .map_err(|_| DbError::Closed)?
+    }
+
+    /// The same for a closure that may run from its start again, as it does after a deadlock.
+    pub(crate) async fn run_again<T, E>(
+        &self,
+        mode: Mode,
+        mut run: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<(T, bool), E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let connection = self.connection().await?;
+        tokio::task::spawn_blocking(move || {
+            let mut tries = 1;
+            loop {
+                connection.is_victim.set(false);
+                let answer = transaction(&connection, mode, &mut run);
+                if answer.is_ok() || !connection.is_victim.get() || tries == TRIES {
+                    return answer;
+                }
+                tries += 1;
+            }
+        })
+        .await
+        .map_err(|_| DbError::Closed)?
+    }
+
+    async fn connection(&self) -> Result<PgConnection, DbError> {
         let client = self
             .pool
             .get()
@@ -105,57 +144,68 @@ impl Postgres {
                 step: "begin",
                 source: source.into(),
             })?;
-        let connection = PgConnection {
+        Ok(PgConnection {
             client,
             handle: Handle::current(),
-        };
-        tokio::task::spawn_blocking(move || {
-            let begin = match mode {
-                Mode::Write(Lane::Control) => format!("BEGIN; {CONTROL_LOCK}"),
-                Mode::Write(Lane::Bulk) => "BEGIN".to_owned(),
-                Mode::Read(None) => READ.to_owned(),
-                Mode::Read(Some(budget)) => format!(
-                    "{READ}; SET LOCAL statement_timeout = {}",
-                    budget.as_millis().max(1)
-                ),
-            };
-            connection.batch(&begin)?;
-            let mut tx = Tx::new(Inner::Postgres(&connection));
-            let answer = run(&mut tx);
-            let published = tx.published;
-            match answer {
-                Ok(value) => {
-                    connection
-                        .batch("COMMIT")
-                        .map_err(|source| DbError::Transaction {
-                            step: "commit",
-                            source: source.into(),
-                        })?;
-                    Ok((value, published))
-                }
-                Err(error) => {
-                    connection.batch("ROLLBACK")?;
-                    Err(error)
-                }
-            }
+            is_victim: Cell::new(false),
         })
-        .await
-        .map_err(|_| DbError::Closed)?
+    }
+}
+
+fn transaction<T, E: From<DbError>>(
+    connection: &PgConnection,
+    mode: Mode,
+    run: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<(T, bool), E> {
+    let begin = match mode {
+        Mode::Write(Lane::Control) => format!("BEGIN; {CONTROL_LOCK}"),
+        Mode::Write(Lane::Bulk) => "BEGIN".to_owned(),
+        Mode::Read(None) => READ.to_owned(),
+        Mode::Read(Some(budget)) => format!(
+            "{READ}; SET LOCAL statement_timeout = {}",
+            budget.as_millis().max(1)
+        ),
+    };
+    connection.batch(&begin)?;
+    let mut tx = Tx::new(Inner::Postgres(connection));
+    let answer = run(&mut tx);
+    let published = tx.published;
+    match answer {
+        Ok(value) => {
+            connection
+                .batch("COMMIT")
+                .map_err(|source| DbError::Transaction {
+                    step: "commit",
+                    source: source.into(),
+                })?;
+            Ok((value, published))
+        }
+        Err(error) => {
+            connection.batch("ROLLBACK")?;
+            Err(error)
+        }
     }
 }
 
 impl PgConnection {
+    fn error(&self, sql: &str, source: tokio_postgres::Error) -> DbError {
+        if source.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
+            self.is_victim.set(true);
+        }
+        error(sql, source)
+    }
+
     pub(crate) fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, DbError> {
         self.handle.block_on(async {
             let statement = self
                 .client
                 .prepare_cached(&Dialect::Postgres.statement(sql))
                 .await
-                .map_err(|source| error(sql, source))?;
+                .map_err(|source| self.error(sql, source))?;
             self.client
                 .execute_raw(&statement, params.iter())
                 .await
-                .map_err(|source| error(sql, source))
+                .map_err(|source| self.error(sql, source))
         })
     }
 
@@ -166,12 +216,12 @@ impl PgConnection {
                 .client
                 .prepare_cached(&Dialect::Postgres.statement(sql))
                 .await
-                .map_err(|source| error(sql, source))?;
+                .map_err(|source| self.error(sql, source))?;
             let rows = self
                 .client
                 .query(&statement, &params)
                 .await
-                .map_err(|source| error(sql, source))?;
+                .map_err(|source| self.error(sql, source))?;
             rows.iter().map(|row| read_row(sql, row)).collect()
         })
     }
@@ -192,18 +242,18 @@ impl PgConnection {
                 .client
                 .prepare_cached(sql)
                 .await
-                .map_err(|source| error(sql, source))?;
+                .map_err(|source| self.error(sql, source))?;
             self.client
                 .execute(&statement, &params)
                 .await
-                .map_err(|source| error(sql, source))
+                .map_err(|source| self.error(sql, source))
         })
     }
 
     pub(crate) fn batch(&self, sql: &str) -> Result<(), DbError> {
         self.handle
             .block_on(self.client.batch_execute(sql))
-            .map_err(|source| error(sql, source))
+            .map_err(|source| self.error(sql, source))
     }
 }
 
@@ -225,9 +275,9 @@ pub(crate) fn read_row(sql: &str, row: &tokio_postgres::Row) -> Result<Row, DbEr
 }
 
 fn error(sql: &str, source: tokio_postgres::Error) -> DbError {
-    if source.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED) {
+    if source.code() == Some(&SqlState::QUERY_CANCELED) {
         DbError::Budget
-    } else if source.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION) {
+    } else if source.code() == Some(&SqlState::UNIQUE_VIOLATION) {
         DbError::Unique {
             source: source.into(),
         }

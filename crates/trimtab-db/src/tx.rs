@@ -16,6 +16,9 @@ pub struct Tx<'c> {
     pub(crate) published: bool,
 }
 
+/// Names share their numbers with nothing but each other; two of one number only wait for each other.
+const HOLD: &str = "SELECT 1::BIGINT FROM (SELECT pg_advisory_xact_lock(hashtextextended(?1, 6004232731))) AS held";
+
 #[derive(Debug)]
 pub(crate) enum Inner<'c> {
     Sqlite(&'c rusqlite::Connection),
@@ -56,6 +59,18 @@ impl<'c> Tx<'c> {
         match self.inner {
             Inner::Sqlite(_) => Dialect::Sqlite,
             Inner::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Waits until no other transaction holds a name, and holds it until this one ends. SQLite has one writer, which
+    /// holds them all. Who needs several takes them in their order, before any row.
+    pub fn hold(&mut self, name: &str) -> Result<(), DbError> {
+        match self.inner {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(connection) => {
+                connection.query(HOLD, &[Value::from(name)])?;
+                Ok(())
+            }
         }
     }
 

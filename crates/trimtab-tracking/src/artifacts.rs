@@ -168,36 +168,35 @@ impl Tracking {
         let (of_command, scope_of_row) = (blobs.clone(), scope.clone());
         let (kept, unused) = self
             .db()
-            .write(Lane::Bulk, move |tx| {
+            .write_again(Lane::Bulk, move |tx| {
                 let workspace = &scope_of_row.workspace;
-                let kept = of_command.keep(tx, &scope_of_row, staged)?;
                 let mut unused = Vec::new();
-                // Each reference is given back once, also where two write the same path side by side: whoever takes
-                // the row away releases what it named, and whoever finds another's there begins again.
-                loop {
-                    let before = tx.query_opt(
-                        "DELETE FROM artifact WHERE workspace_id = ?1 AND path = ?2 RETURNING hash",
-                        params![workspace, &path],
-                    )?;
-                    if let Some(row) = before {
-                        let hash: String = row.get(0)?;
-                        unused.extend(of_command.release_in(tx, &scope_of_row, &hash)?);
-                    }
-                    let written = tx.execute(
-                        "INSERT INTO artifact (workspace_id, path, hash, size, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (workspace_id, path) DO NOTHING",
-                        params![
-                            workspace,
-                            &path,
-                            &kept.blob().blake3,
-                            kept.blob().size,
-                            now,
-                            scope_of_row.principal.name.as_ref()
-                        ],
-                    )?;
-                    if written == 1 {
-                        break;
-                    }
+                // Of two that write one path, the second sees what the first wrote, and gives that reference back.
+                tx.hold(&format!("artifact {workspace} {path}"))?;
+                let before = tx.query_opt(
+                    "DELETE FROM artifact WHERE workspace_id = ?1 AND path = ?2 RETURNING hash",
+                    params![workspace, &path],
+                )?;
+                let before: Option<String> = before.map(|row| row.get(0)).transpose()?;
+                let goes_first = before.as_deref().is_some_and(|hash| hash < staged.blake3());
+                if let Some(hash) = before.as_ref().filter(|_| goes_first) {
+                    unused.extend(of_command.release_in(tx, &scope_of_row, hash)?);
                 }
+                let kept = of_command.keep(tx, &scope_of_row, &staged)?;
+                if let Some(hash) = before.as_ref().filter(|_| !goes_first) {
+                    unused.extend(of_command.release_in(tx, &scope_of_row, hash)?);
+                }
+                tx.execute(
+                    "INSERT INTO artifact (workspace_id, path, hash, size, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![
+                        workspace,
+                        &path,
+                        &kept.blob().blake3,
+                        kept.blob().size,
+                        now,
+                        scope_of_row.principal.name.as_ref()
+                    ],
+                )?;
                 Ok::<_, TrackingError>((kept, unused))
             })
             .await?;
@@ -311,21 +310,25 @@ impl Tracking {
         }
     }
 
-    async fn remove(&self, scope: &Scope, paths: Vec<String>) -> Result<(), TrackingError> {
+    async fn remove(&self, scope: &Scope, mut paths: Vec<String>) -> Result<(), TrackingError> {
+        paths.sort_unstable();
         let blobs = self.0.blobs.clone();
         let (of_command, scope) = (blobs.clone(), scope.clone());
         let unused = self
             .db()
-            .write(Lane::Bulk, move |tx| {
-                let mut unused = Vec::new();
+            .write_again(Lane::Bulk, move |tx| {
+                let mut hashes: Vec<String> = Vec::new();
                 for path in &paths {
                     let row = tx.query_opt(
                         "DELETE FROM artifact WHERE workspace_id = ?1 AND path = ?2 RETURNING hash",
                         params![&scope.workspace, path],
                     )?;
-                    if let Some(row) = row {
-                        unused.extend(of_command.release_in(tx, &scope, &row.get::<String>(0)?)?);
-                    }
+                    hashes.extend(row.map(|row| row.get(0)).transpose()?);
+                }
+                hashes.sort_unstable();
+                let mut unused = Vec::new();
+                for hash in &hashes {
+                    unused.extend(of_command.release_in(tx, &scope, hash)?);
                 }
                 Ok::<_, TrackingError>(unused)
             })

@@ -412,7 +412,7 @@ impl Tracking {
         let (this, of_command) = (self.clone(), scope.clone());
         let (count, files, unused) = self
             .db()
-            .write(Lane::Bulk, move |tx| {
+            .write_again(Lane::Bulk, move |tx| {
                 remove(tx, &this, &of_command, kind, is_forced, &chunk)
             })
             .await?;

@@ -215,3 +215,48 @@ async fn a_read_ends_with_its_budget_and_the_next_one_is_whole() {
         assert_eq!(plain, 7);
     }
 }
+
+/// Two commands that take two rows in opposite orders, each with the other's in hand: one of them is undone and run
+/// again, and nobody sees it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_wait_for_each_other_all_get_through() {
+    for db in testing::databases(MIGRATIONS).await.unwrap() {
+        insert(&db, "a", false).await.unwrap();
+        insert(&db, "b", false).await.unwrap();
+        let both = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let has_one_writer = db.dialect() == trimtab_db::Dialect::Sqlite;
+        let raise = |first: &'static str, second: &'static str| {
+            let (db, both) = (db.clone(), std::sync::Arc::clone(&both));
+            async move {
+                let mut runs = 0;
+                db.write_again(Lane::Bulk, move |tx| {
+                    runs += 1;
+                    if !has_one_writer {
+                        tx.execute("SET LOCAL deadlock_timeout = '20ms'", params![])?;
+                    }
+                    let sql = "UPDATE thing SET n = n + 1 WHERE name = ?1";
+                    tx.execute(sql, params![first])?;
+                    if runs == 1 && !has_one_writer {
+                        both.wait();
+                    }
+                    tx.execute(sql, params![second])?;
+                    Ok::<_, DbError>(runs)
+                })
+                .await
+            }
+        };
+        let (left, right) = tokio::join!(raise("a", "b"), raise("b", "a"));
+        let runs = left.unwrap() + right.unwrap();
+        assert_eq!(runs, if has_one_writer { 2 } else { 3 });
+        for name in ["a", "b"] {
+            let n: i64 = db
+                .read(move |tx| {
+                    tx.query_one("SELECT n FROM thing WHERE name = ?1", params![name])?
+                        .get(0)
+                })
+                .await
+                .unwrap();
+            assert_eq!(n, 9, "{name}");
+        }
+    }
+}

@@ -262,8 +262,7 @@ pub(super) fn remove(
     if gone.is_empty() {
         return Ok((0, 0, Vec::new()));
     }
-    let mut files = 0;
-    let mut unused = Vec::new();
+    let mut hashes: Vec<String> = Vec::new();
     for candidate in chunk
         .iter()
         .filter(|candidate| gone.contains(&candidate.key))
@@ -276,14 +275,14 @@ pub(super) fn remove(
             params![&scope.workspace, format!("{root}/"), format!("{root}0")],
         )?;
         for row in removed {
-            files += 1;
-            unused.extend(
-                tracking
-                    .0
-                    .blobs
-                    .release_in(tx, scope, &row.get::<String>(0)?)?,
-            );
+            hashes.push(row.get(0)?);
         }
+    }
+    hashes.sort_unstable();
+    let files = hashes.len() as u64;
+    let mut unused = Vec::new();
+    for hash in &hashes {
+        unused.extend(tracking.0.blobs.release_in(tx, scope, hash)?);
     }
     let keys: Vec<Value> = gone.iter().map(|key| Value::from(*key)).collect();
     let places = places(1, keys.len());

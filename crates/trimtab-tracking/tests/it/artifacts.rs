@@ -224,3 +224,46 @@ async fn cwe_362_writers_of_one_path_side_by_side_lose_and_leave_nothing() {
         assert_eq!(files(&folder.path().join("blobs")), 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_that_swap_contents_cross_wise_all_get_through() {
+    const WRITERS: usize = 8;
+    const ROUNDS: usize = 40;
+    for (folder, tracking) in all().await {
+        let mut tasks = tokio::task::JoinSet::new();
+        for writer in 0..WRITERS {
+            let tracking = tracking.clone();
+            tasks.spawn(async move {
+                for round in 0..ROUNDS {
+                    // Few paths and few contents, in other orders for each: what one takes, another gives back.
+                    let path = format!("p{}", (writer + round * (writer % 3 + 1)) % 5);
+                    let content = (writer * 7 + round) % 4;
+                    // Two of them are files on disk, two are in their rows.
+                    let content =
+                        format!("{content} ").repeat(if content < 2 { 20_000 } else { 5 });
+                    put(&tracking, &path, &content).await;
+                    if round % 10 == 9 {
+                        let all = ArtifactPath::parse(&format!("p{}", writer % 5)).unwrap();
+                        tracking
+                            .artifact_delete(&Scope::local(), &all)
+                            .await
+                            .unwrap();
+                    }
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        // Every reference was counted once: when the paths go, so does everything.
+        for path in ["p0", "p1", "p2", "p3", "p4"] {
+            put(&tracking, path, "the last").await;
+            let path = ArtifactPath::parse(path).unwrap();
+            tracking
+                .artifact_delete(&Scope::local(), &path)
+                .await
+                .unwrap();
+        }
+        assert_eq!(files(&folder.path().join("blobs")), 0);
+    }
+}
