@@ -239,7 +239,7 @@ pub(crate) fn insert(
 ) -> Result<Experiment, TrackingError> {
     let id: i64 = tx
         .query_one(
-            "SELECT COALESCE(MAX(id), 0) + 1 FROM experiment WHERE workspace_id = ?1",
+            "SELECT COALESCE(MAX(id), 0) + 1 FROM (SELECT MAX(id) AS id FROM experiment WHERE workspace_id = ?1 UNION ALL SELECT last AS id FROM experiment_collected WHERE workspace_id = ?1) AS known",
             params![&scope.workspace],
         )?
         .get(0)?;

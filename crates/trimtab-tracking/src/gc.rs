@@ -472,6 +472,11 @@ impl Tracking {
                         params![key],
                     )?;
                 }
+                tx.execute(
+                    "INSERT INTO experiment_collected (workspace_id, last) SELECT workspace_id, id FROM experiment WHERE key = ?1
+                     ON CONFLICT (workspace_id) DO UPDATE SET last = CASE WHEN excluded.last > experiment_collected.last THEN excluded.last ELSE experiment_collected.last END",
+                    params![key],
+                )?;
                 tx.execute("DELETE FROM experiment WHERE key = ?1", params![key])?;
                 Ok::<_, TrackingError>(true)
             })

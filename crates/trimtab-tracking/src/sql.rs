@@ -24,6 +24,11 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 4,
         sql: POINTS_OF_LOGGED_MODELS,
     },
+    Migration {
+        service: "tracking",
+        number: 5,
+        sql: IDS_FOR_EVER,
+    },
 ];
 
 const FIRST: &str = "CREATE TABLE experiment (key SERIAL_KEY, workspace_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, artifact_location TEXT NOT NULL, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id), UNIQUE (workspace_id, name));
@@ -91,6 +96,11 @@ const POINTS_OF_LOGGED_MODELS: &str = "ALTER TABLE logged_model_metric RENAME TO
 CREATE TABLE logged_model_metric (model BIGINT NOT NULL, key TEXT NOT NULL, dataset_name TEXT NOT NULL, dataset_digest TEXT NOT NULL, run TEXT NOT NULL, at_ms BIGINT NOT NULL, step BIGINT NOT NULL, class BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL, PRIMARY KEY (model, key, dataset_name, dataset_digest, run, at_ms, step, class, value)) CLUSTERED;
 INSERT INTO logged_model_metric (model, key, dataset_name, dataset_digest, run, at_ms, step, class, value) SELECT model, key, dataset_name, dataset_digest, run, at_ms, step, class, value FROM logged_model_latest;
 DROP TABLE logged_model_latest;
+";
+
+/// The greatest id of an experiment that was collected: it is never given again.
+const IDS_FOR_EVER: &str =
+    "CREATE TABLE experiment_collected (workspace_id TEXT PRIMARY KEY, last BIGINT NOT NULL);
 ";
 
 /// How a metric's value is kept: `(class, value)`, so that rows order as -infinity, finite, infinity, NaN.

@@ -243,6 +243,34 @@ async fn another_workspace_and_another_run_with_a_longer_name_keep_theirs() {
     }
 }
 
+#[tokio::test]
+async fn the_number_of_a_collected_experiment_is_never_given_again() {
+    for (_folder, tracking) in all().await {
+        let scope = Scope::local();
+        let create = |name: &str| CreateExperiment {
+            name: name.to_owned(),
+            artifact_location: None,
+            tags: Vec::new(),
+        };
+        let mut made = Vec::new();
+        for name in ["first", "second"] {
+            let experiment = tracking.create_experiment(&scope, create(name)).await;
+            made.push(experiment.unwrap().id);
+        }
+        // The newest goes, then the one before it: the greatest number counts, whatever goes last.
+        for id in made.iter().rev() {
+            tracking.delete_experiment(&scope, *id).await.unwrap();
+            assert_eq!(gc(&tracking, GcPlan::default()).await.experiments, 1);
+        }
+        let next = tracking.create_experiment(&scope, create("second")).await;
+        assert_eq!(next.unwrap().id, made[1] + 1);
+        // Another workspace counts for itself.
+        let other = crate::other_workspace();
+        let theirs = tracking.create_experiment(&other, create("first")).await;
+        assert_eq!(theirs.unwrap().id, made[0]);
+    }
+}
+
 /// A hundred thousand deleted runs, each with its params, tags, points and a file; and what a writer notices of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_runs_go_while_others_write() {
