@@ -5,8 +5,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    DbError, Dialect, Migration, Tx, migrate,
+    DbError, Dialect, ForeignDb, Migration, Row, Tx, Value, dump, migrate,
     postgres::{Mode, Postgres},
+    snapshot,
     sqlite::{Outcome, Sqlite},
 };
 
@@ -160,12 +161,47 @@ impl Db {
         }
     }
 
-    /// Copies the database into a new SQLite file, as it is at one moment; all that was acknowledged before is in it.
-    pub async fn snapshot_to(&self, file: &Path) -> Result<(), DbError> {
+    /// Copies the database into a new file, as it is at one moment; all that was acknowledged before is in it. On SQLite
+    /// it is a database file, on PostgreSQL one for [`Db::restore_postgres`]. Answers what a query finds in the copy.
+    pub async fn snapshot_to(
+        &self,
+        file: &Path,
+        listing: &'static str,
+        params: Vec<Value>,
+    ) -> Result<Vec<Row>, DbError> {
         match &self.0.backend {
-            Backend::Sqlite(sqlite) => crate::snapshot::sqlite(sqlite.path(), file).await,
-            Backend::Postgres(_) => Err(DbError::NoSnapshot),
+            Backend::Sqlite(sqlite) => {
+                snapshot::sqlite(sqlite.path(), file).await?;
+                let copy = ForeignDb::open(&format!("sqlite:///{}", file.display())).await?;
+                copy.query(listing.to_owned(), params).await
+            }
+            Backend::Postgres(postgres) => {
+                let file = file.to_owned();
+                let copied = postgres
+                    .run(Mode::Read(None), move |tx| {
+                        dump::write(tx, &file, listing, &params)
+                    })
+                    .await?;
+                Ok(copied.0)
+            }
         }
+    }
+
+    /// Fills an empty PostgreSQL database (of its schema, an empty one) from what [`Db::snapshot_to`] wrote of another:
+    /// all of it, or after an error nothing.
+    pub async fn restore_postgres(
+        url: &str,
+        file: &Path,
+        migrations: &'static [&'static [Migration]],
+    ) -> Result<(), DbError> {
+        let postgres = Postgres::open(url).await?;
+        let file = file.to_owned();
+        postgres
+            .run(Mode::Write(Lane::Control), move |tx| {
+                dump::read(tx, &file, migrations)
+            })
+            .await?;
+        Ok(())
     }
 
     /// Changes whenever the outbox grew; consumers wait on it and then read from their cursor.

@@ -68,9 +68,24 @@ pub enum DbError {
         /// The epoch that we held.
         epoch: i64,
     },
-    /// A PostgreSQL database is copied by its own tools.
-    #[error("a PostgreSQL database is not copied by this program")]
-    NoSnapshot,
+    /// A restore found something where it must find nothing.
+    #[error("the database is not empty: nothing is restored over it")]
+    NotEmpty,
+    /// A copy of a database is not what it should be.
+    #[error("the copy of the database cannot be used: {message}")]
+    Dump {
+        /// What is wrong.
+        message: String,
+    },
+    /// The file of a copy could not be written or read.
+    #[error("cannot {doing}")]
+    File {
+        /// What was attempted.
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A read took longer than it may.
     #[error("the search looked at too much in the time that it has")]
     Budget,
@@ -86,7 +101,9 @@ impl Coded for DbError {
             Self::NoRow => ErrorCode::NotFound,
             Self::Budget => ErrorCode::invalid("filter"),
             Self::LeaseLost { .. } => ErrorCode::Conflict,
-            Self::NoSnapshot => ErrorCode::Unsupported,
+            Self::NotEmpty => ErrorCode::Conflict,
+            Self::Dump { .. } => ErrorCode::invalid("backup"),
+            Self::File { .. } => ErrorCode::Unavailable,
             Self::Closed | Self::Transaction { .. } | Self::Open { .. } => ErrorCode::Unavailable,
             Self::Statement { .. } | Self::Decode { .. } | Self::Newer { .. } => {
                 ErrorCode::Internal
@@ -99,16 +116,18 @@ impl Coded for DbError {
             Self::Newer { .. } => {
                 Some("use the newer `trimtab` that wrote this data folder".to_owned())
             }
-            Self::NoSnapshot => Some(
-                "copy the database with `pg_dump` first, then the folders `blobs` and `events` of the data folder"
+            Self::NotEmpty => Some(
+                "name an empty database, or an empty schema of one with `?options=-csearch_path%3DSCHEMA`"
                     .to_owned(),
             ),
+            Self::File { .. } => Some("check that the disk is not full".to_owned()),
             Self::Budget => Some(
                 "narrow it: fewer experiments, or a clause that matches fewer of their runs"
                     .to_owned(),
             ),
             Self::Transaction { .. } => Some("check that the disk is not full".to_owned()),
             Self::Unique { .. }
+            | Self::Dump { .. }
             | Self::NoRow
             | Self::LeaseLost { .. }
             | Self::Closed

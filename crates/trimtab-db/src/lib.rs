@@ -7,6 +7,7 @@
 
 mod db;
 mod dialect;
+mod dump;
 mod error;
 mod foreign;
 mod insert;

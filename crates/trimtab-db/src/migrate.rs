@@ -24,20 +24,68 @@ CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, epoch BIGINT NO
 ",
 }];
 
+/// The migrations that the database has had: (service, number).
+pub(crate) fn applied(tx: &mut Tx<'_>) -> Result<Vec<(String, i64)>, DbError> {
+    tx.query(
+        "SELECT service, number FROM migration ORDER BY service, number",
+        params![],
+    )?
+    .iter()
+    .map(|row| Ok((row.get(0)?, row.get(1)?)))
+    .collect()
+}
+
+/// Applies what is missing.
 pub(crate) fn run(tx: &mut Tx<'_>, services: &[&[Migration]]) -> Result<(), DbError> {
+    make_table(tx)?;
+    let known = known(services);
+    let applied = applied(tx)?;
+    refuse_newer(&known, &applied)?;
+    for migration in known {
+        if !contains(&applied, migration) {
+            apply(tx, migration)?;
+        }
+    }
+    Ok(())
+}
+
+/// Applies those that another database has had, and no others, to an empty one.
+pub(crate) fn run_those(
+    tx: &mut Tx<'_>,
+    services: &[&[Migration]],
+    wanted: &[(String, i64)],
+) -> Result<(), DbError> {
+    make_table(tx)?;
+    let known = known(services);
+    refuse_newer(&known, wanted)?;
+    for migration in known {
+        if contains(wanted, migration) {
+            apply(tx, migration)?;
+        }
+    }
+    Ok(())
+}
+
+fn make_table(tx: &mut Tx<'_>) -> Result<(), DbError> {
     tx.run_schema(
         "CREATE TABLE IF NOT EXISTS migration (service TEXT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (service, number))",
-    )?;
-    let known: Vec<&Migration> = OWN
-        .iter()
+    )
+}
+
+fn known<'m>(services: &[&'m [Migration]]) -> Vec<&'m Migration> {
+    OWN.iter()
         .chain(services.iter().copied().flatten())
-        .collect();
-    let applied: Vec<(String, i64)> = tx
-        .query("SELECT service, number FROM migration", params![])?
+        .collect()
+}
+
+fn contains(those: &[(String, i64)], migration: &Migration) -> bool {
+    those
         .iter()
-        .map(|row| Ok((row.get(0)?, row.get(1)?)))
-        .collect::<Result<_, DbError>>()?;
-    for (service, number) in &applied {
+        .any(|(service, number)| service == migration.service && *number == migration.number)
+}
+
+fn refuse_newer(known: &[&Migration], applied: &[(String, i64)]) -> Result<(), DbError> {
+    for (service, number) in applied {
         // A service that this program was built without may have tables here; only a newer number is a danger.
         let newest = known
             .iter()
@@ -51,17 +99,14 @@ pub(crate) fn run(tx: &mut Tx<'_>, services: &[&[Migration]]) -> Result<(), DbEr
             });
         }
     }
-    for migration in known {
-        let is_applied = applied
-            .iter()
-            .any(|(service, number)| service == migration.service && *number == migration.number);
-        if !is_applied {
-            tx.run_schema(migration.sql)?;
-            tx.execute(
-                "INSERT INTO migration (service, number) VALUES (?1, ?2)",
-                params![migration.service, migration.number],
-            )?;
-        }
-    }
+    Ok(())
+}
+
+fn apply(tx: &mut Tx<'_>, migration: &Migration) -> Result<(), DbError> {
+    tx.run_schema(migration.sql)?;
+    tx.execute(
+        "INSERT INTO migration (service, number) VALUES (?1, ?2)",
+        params![migration.service, migration.number],
+    )?;
     Ok(())
 }

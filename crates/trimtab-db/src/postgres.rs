@@ -3,7 +3,9 @@
 
 use std::{cell::Cell, error::Error, str::FromStr, time::Duration};
 
+use bytes::Bytes;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use futures::{SinkExt as _, StreamExt as _};
 use tokio::runtime::Handle;
 use tokio_postgres::{
     Config, NoTls,
@@ -248,6 +250,39 @@ impl PgConnection {
                 .await
                 .map_err(|source| self.error(sql, source))
         })
+    }
+
+    /// Runs a `COPY … TO STDOUT` and hands over its bytes as they come.
+    pub(crate) fn copy_out(
+        &self,
+        sql: &str,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), DbError>,
+    ) -> Result<(), DbError> {
+        let copying = self.handle.block_on(self.client.copy_out(sql));
+        let mut copying = Box::pin(copying.map_err(|source| self.error(sql, source))?);
+        while let Some(part) = self.handle.block_on(copying.next()) {
+            each(&part.map_err(|source| self.error(sql, source))?)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a `COPY … FROM STDIN` with what `next` gives, until that is nothing.
+    pub(crate) fn copy_in(
+        &self,
+        sql: &str,
+        next: &mut dyn FnMut() -> Result<Option<Vec<u8>>, DbError>,
+    ) -> Result<(), DbError> {
+        let copying = self.handle.block_on(self.client.copy_in::<_, Bytes>(sql));
+        let mut copying = Box::pin(copying.map_err(|source| self.error(sql, source))?);
+        while let Some(piece) = next()? {
+            self.handle
+                .block_on(copying.send(piece.into()))
+                .map_err(|source| self.error(sql, source))?;
+        }
+        self.handle
+            .block_on(copying.as_mut().finish())
+            .map_err(|source| self.error(sql, source))?;
+        Ok(())
     }
 
     pub(crate) fn batch(&self, sql: &str) -> Result<(), DbError> {

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use trimtab_db::{Db, DbError, ForeignDb, Value};
+use trimtab_db::{Db, DbError, Dialect, Row};
 use trimtab_edge::Failure;
 use trimtab_events::{EventLog, Hold};
 use trimtab_tracking::{BlobPin, Tracking};
@@ -15,8 +15,8 @@ use trimtab_types::{Clock, Duration, ErrorCode, RunId, Time};
 
 /// A backup that nobody fetched from for so long is over.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How many rows of the copy are read at once.
-const STEP: i64 = 10_000;
+/// The name of a PostgreSQL database's copy in a backup; that of a SQLite one is its name in the data folder.
+pub const POSTGRES_COPY: &str = "trimtab.pgcopy";
 /// Folders whose files never change once they have their name.
 const FINAL: &[&str] = &["dvc-cache"];
 
@@ -159,12 +159,18 @@ impl Backups {
     }
 
     async fn copy(&self, db: &Db, folder: &Path) -> Result<Vec<BackupFile>, Failure> {
-        let copy = folder.join("trimtab.db");
-        db.snapshot_to(&copy).await?;
-        let blobs = blobs_of(&copy, &self.0.folder.join("blobs")).await?;
+        let name = match db.dialect() {
+            Dialect::Sqlite => "trimtab.db",
+            Dialect::Postgres => POSTGRES_COPY,
+        };
+        let copy = folder.join(name);
+        // `row/` sorts after every shard, whose names are hexadecimal.
+        let listing = "SELECT key, hash, size FROM blob WHERE key < 'g' ORDER BY key";
+        let rows = db.snapshot_to(&copy, listing, Vec::new()).await?;
+        let blobs = blobs_of(&rows, &self.0.folder.join("blobs"))?;
         let root = self.0.folder.clone();
         blocking("list the data folder", move || {
-            let mut files = vec![one("trimtab.db", copy, false)?];
+            let mut files = vec![one(name, copy, false)?];
             let format = root.join("FORMAT");
             if format.is_file() {
                 files.push(one("FORMAT", format, false)?);
@@ -258,33 +264,18 @@ fn walk(root: &Path, folder: &str, is_final: fn(&str) -> bool) -> io::Result<Vec
     Ok(files)
 }
 
-/// The files of contents that the copy names.
-async fn blobs_of(copy: &Path, folder: &Path) -> Result<Vec<BackupFile>, Failure> {
-    let copy = ForeignDb::open(&format!("sqlite:///{}", copy.display())).await?;
-    let mut files: Vec<BackupFile> = Vec::new();
-    let mut after = String::new();
-    loop {
-        let rows = copy
-            .query(
-                // `row/` sorts after every shard, whose names are hexadecimal.
-                "SELECT key, hash, size FROM blob WHERE key > ?1 AND key < 'g' ORDER BY key LIMIT ?2"
-                    .to_owned(),
-                vec![Value::from(&after), Value::from(STEP)],
-            )
-            .await?;
-        for row in &rows {
+/// The files of contents that the copy names: key, BLAKE3 and size of each.
+fn blobs_of(rows: &[Row], folder: &Path) -> Result<Vec<BackupFile>, DbError> {
+    rows.iter()
+        .map(|row| {
             let key: String = row.get(0)?;
-            files.push(BackupFile {
+            Ok(BackupFile {
                 path: format!("blobs/{key}"),
                 size: row.get(2)?,
                 blake3: Some(row.get(1)?),
                 is_final: true,
                 place: folder.join(&key),
-            });
-            after = key;
-        }
-        if i64::try_from(rows.len()).is_ok_and(|read| read < STEP) {
-            return Ok::<_, DbError>(files).map_err(Failure::from);
-        }
-    }
+            })
+        })
+        .collect()
 }

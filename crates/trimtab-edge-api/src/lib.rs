@@ -14,7 +14,7 @@ mod routes;
 mod state;
 pub mod wire;
 
-pub use backups::Backups;
+pub use backups::{Backups, POSTGRES_COPY};
 pub use console::page;
 pub use state::{Api, ProcessInfo, Services};
 

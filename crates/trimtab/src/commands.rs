@@ -83,7 +83,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Token(command) => done(on_one_core(token::run(&context, command))),
         Command::Gc(args) => done(on_one_core(gc::run(&context, args))),
         Command::Backup(args) => done(on_one_core(backup::run(&context, args))),
-        Command::Restore(args) => done(restore::run(&context, args)),
+        Command::Restore(args) => done(on_one_core(restore::run(&context, args))),
         Command::Config(command) => done(config::run(&context, &command)),
         Command::Doctor => on_one_core(doctor::run(&context)),
         Command::Completions { shell } => {

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// The schema of the whole house, in the order of its floors.
-const MIGRATIONS: &[&[Migration]] = &[
+pub(crate) const MIGRATIONS: &[&[Migration]] = &[
     trimtab_blob::MIGRATIONS,
     trimtab_events::MIGRATIONS,
     trimtab_access::MIGRATIONS,

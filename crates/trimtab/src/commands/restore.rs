@@ -9,9 +9,13 @@ use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
+use trimtab_db::Db;
+use trimtab_edge_api::POSTGRES_COPY;
+
 use super::Context;
 use crate::{
-    told::{Exit, Told},
+    config, serve,
+    told::{Exit, Told, told},
     vault::{self, Manifest},
 };
 
@@ -24,6 +28,9 @@ pub(crate) struct RestoreArgs {
     /// The data folder to make; it must not be there, or be empty.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+    /// The PostgreSQL database to fill, where the backup is of one: a URL, env:NAME or file:/path; it must be empty.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
 }
 
 /// What was restored.
@@ -36,7 +43,31 @@ struct Answer {
     bytes: u64,
 }
 
-pub(super) fn run(context: &Context, args: RestoreArgs) -> anyhow::Result<()> {
+/// The database to fill, when the backup is of one.
+fn database(manifest: &Manifest, wanted: Option<&str>) -> anyhow::Result<Option<String>> {
+    let has_copy = manifest
+        .files
+        .iter()
+        .any(|entry| entry.path == POSTGRES_COPY);
+    match (has_copy, wanted) {
+        (true, Some(text)) => config::resolve_database(text).map(Some),
+        (false, None) => Ok(None),
+        (true, None) => Err(Told::new(
+            Exit::Usage,
+            "the backup is of a server on PostgreSQL, and no database is named",
+        )
+        .hint("make an empty one, and name it with --database postgresql://user@host/name")
+        .into()),
+        (false, Some(_)) => Err(Told::new(
+            Exit::Usage,
+            "the backup is of a server on SQLite: its database is restored into the data folder",
+        )
+        .hint("leave --database out")
+        .into()),
+    }
+}
+
+pub(super) async fn run(context: &Context, args: RestoreArgs) -> anyhow::Result<()> {
     let Some(manifest) = vault::read_manifest(&args.source)? else {
         return Err(Told::new(
             Exit::Refused,
@@ -45,6 +76,7 @@ pub(super) fn run(context: &Context, args: RestoreArgs) -> anyhow::Result<()> {
         .hint("name the folder that `trimtab backup` wrote; without MANIFEST.json it was not finished")
         .into());
     };
+    let database = database(&manifest, args.database.as_deref())?;
     let target = std::path::absolute(&args.data_dir)?;
     if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Told::new(
@@ -65,7 +97,12 @@ pub(super) fn run(context: &Context, args: RestoreArgs) -> anyhow::Result<()> {
         fs::remove_dir_all(&building)
             .with_context(|| format!("cannot clear {}", building.display()))?;
     }
-    let built = build(&args.source, &manifest, &building);
+    let mut built = build(&args.source, &manifest, &building);
+    if let (Some(url), Ok(_)) = (&database, &built)
+        && let Err(error) = fill(url, &building.join(POSTGRES_COPY)).await
+    {
+        built = Err(error);
+    }
     if built.is_err() {
         let _ = fs::remove_dir_all(&building);
     }
@@ -90,14 +127,25 @@ pub(super) fn run(context: &Context, args: RestoreArgs) -> anyhow::Result<()> {
     };
     context.output.answer(&answer, || {
         format!(
-            "restored backup {} into {}: {} files, {} bytes, all verified\n\n  trimtab server --data-dir {}\n",
+            "restored backup {} into {}: {} files, {} bytes, all verified\n\n  trimtab server --data-dir {}{}\n",
             answer.id,
             answer.data_dir.display(),
             answer.files,
             answer.bytes,
-            answer.data_dir.display()
+            answer.data_dir.display(),
+            args.database
+                .map(|database| format!(" --database {database}"))
+                .unwrap_or_default()
         )
     })
+}
+
+/// Fills the database, and removes the copy from the data folder, which is not its place.
+async fn fill(url: &str, copy: &Path) -> anyhow::Result<()> {
+    Db::restore_postgres(url, copy, serve::MIGRATIONS)
+        .await
+        .map_err(|error| told(&error))?;
+    fs::remove_file(copy).with_context(|| format!("cannot remove {}", copy.display()))
 }
 
 fn build(source: &Path, manifest: &Manifest, building: &Path) -> anyhow::Result<u64> {

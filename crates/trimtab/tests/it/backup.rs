@@ -238,48 +238,87 @@ fn restore(dir: &str) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 
+/// Databases for one test: SQLite, and where the tests have a PostgreSQL, fresh schemas of it for the server and for
+/// both restores.
+async fn databases() -> Vec<[Option<String>; 3]> {
+    let mut all = vec![[None, None, None]];
+    if let Ok(url) = std::env::var(trimtab_db::testing::POSTGRES_VARIABLE) {
+        let schema = || async { Some(schema(&url).await) };
+        all.push([schema().await, schema().await, schema().await]);
+    }
+    all
+}
+
+async fn schema(url: &str) -> String {
+    let schema = format!("t_{}", trimtab_types::RunId::new());
+    let create = format!("CREATE SCHEMA {schema}");
+    let db = trimtab_db::Db::open_postgres(url).await.unwrap();
+    db.write(trimtab_db::Lane::Bulk, move |tx| tx.execute(&create, &[]))
+        .await
+        .unwrap();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}options=-csearch_path%3D{schema}")
+}
+
+fn with<'w>(words: &[&'w str], database: Option<&'w String>) -> Vec<&'w str> {
+    let mut words = words.to_vec();
+    if let Some(url) = database {
+        words.extend(["--database", url.as_str()]);
+    }
+    words
+}
+
+async fn restored(folder: &Path, dir: &str, database: Option<&String>) -> Output {
+    let mut words = restore(dir);
+    words.extend(with(&[], database).iter().map(|word| (*word).to_owned()));
+    command(folder, words).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_eight_writers_holds_all_that_was_acknowledged_before_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
-    let api = Api::new(&server);
-    let writers = Writers::start(&api).await;
-    writers.go_on(6).await;
-    let before_first = writers.acknowledged();
-    let first = answer(&command(folder.path(), backup(&server.url)).await);
-    answer(&command(folder.path(), restore("first")).await);
-    writers.go_on(6).await;
-    let before_second = writers.acknowledged();
-    let second = answer(&command(folder.path(), backup(&server.url)).await);
-    answer(&command(folder.path(), restore("second")).await);
-    let runs = writers.end().await;
-    assert_eq!(server.stop().0, Some(0));
+    for [database, of_first, of_second] in databases().await {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let server = Server::start(folder, &with(&[], database.as_ref()));
+        let api = Api::new(&server);
+        let writers = Writers::start(&api).await;
+        writers.go_on(6).await;
+        let before_first = writers.acknowledged();
+        let first = answer(&command(folder, backup(&server.url)).await);
+        answer(&restored(folder, "first", of_first.as_ref()).await);
+        writers.go_on(6).await;
+        let before_second = writers.acknowledged();
+        let second = answer(&command(folder, backup(&server.url)).await);
+        answer(&restored(folder, "second", of_second.as_ref()).await);
+        let runs = writers.end().await;
+        assert_eq!(server.stop().0, Some(0));
 
-    assert_eq!(first["files"], first["fetched_files"], "{first}");
-    let count = |value: &Value, key: &str| value[key].as_u64().unwrap();
-    assert!(
-        count(&second, "files") - count(&second, "fetched_files") >= WRITERS,
-        "the second one fetches only what is new: {second}"
-    );
-    assert!(
-        !folder
-            .path()
-            .join("trimtab-data/backups")
-            .join(first["id"].as_str().unwrap())
-            .exists()
-    );
-    for (dir, before) in [("first", before_first), ("second", before_second)] {
-        let restored = Server::start(folder.path(), &["--data-dir", dir]);
-        let api = Api::new(&restored);
-        for (writer, (run, rounds)) in (0..).zip(runs.iter().zip(&before)) {
-            api.check(run, writer, *rounds).await;
+        assert_eq!(first["files"], first["fetched_files"], "{first}");
+        let count = |value: &Value, key: &str| value[key].as_u64().unwrap();
+        assert!(
+            count(&second, "files") - count(&second, "fetched_files") >= WRITERS,
+            "the second one fetches only what is new: {second}"
+        );
+        let copies = folder.join("trimtab-data/backups");
+        assert!(!copies.join(first["id"].as_str().unwrap()).exists());
+        for (dir, database, before) in [
+            ("first", of_first, before_first),
+            ("second", of_second, before_second),
+        ] {
+            assert!(!folder.join(dir).join("trimtab.pgcopy").exists());
+            let words = with(&["--data-dir", dir], database.as_ref());
+            let restored = Server::start(folder, &words);
+            let api = Api::new(&restored);
+            for (writer, (run, rounds)) in (0..).zip(runs.iter().zip(&before)) {
+                api.check(run, writer, *rounds).await;
+            }
+            // It lives: it takes writes, and has its own key for signed URLs.
+            let run = api.start_run().await;
+            api.write(&run, 1, 1).await;
+            let (code, said) = restored.stop();
+            assert_eq!(code, Some(0), "{said}");
+            assert!(!said.contains("ERROR"), "{said}");
         }
-        // It lives: it takes writes, and has its own key for signed URLs.
-        let run = api.start_run().await;
-        api.write(&run, 1, 1).await;
-        let (code, said) = restored.stop();
-        assert_eq!(code, Some(0), "{said}");
-        assert!(!said.contains("ERROR"), "{said}");
     }
 }
 
@@ -338,29 +377,61 @@ async fn damage_and_full_folders_are_refused_and_leave_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_on_postgres_refuses_and_says_what_to_do() {
+async fn a_backup_of_postgresql_fills_an_empty_database_and_no_other() {
     // Nobody named a server to try it on.
     let Ok(url) = std::env::var(trimtab_db::testing::POSTGRES_VARIABLE) else {
         return;
     };
-    let schema = format!("t_{}", trimtab_types::RunId::new());
-    let create = format!("CREATE SCHEMA {schema}");
-    let db = trimtab_db::Db::open_postgres(&url).await.unwrap();
-    db.write(trimtab_db::Lane::Bulk, move |tx| tx.execute(&create, &[]))
-        .await
-        .unwrap();
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let url = format!("{url}{separator}options=-csearch_path%3D{schema}");
+    let (ours, other) = (schema(&url).await, schema(&url).await);
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &["--database", &url]);
-    // Twice: a refused one does not keep the next from being tried.
-    for _ in 0..2 {
-        let refused = command(folder.path(), backup(&server.url)).await;
-        assert!(!refused.status.success());
-        assert!(text(&refused).contains("pg_dump"), "{}", text(&refused));
-    }
-    assert!(!folder.path().join("saved/MANIFEST.json").exists());
-    let none = command(folder.path(), restore("new")).await;
-    assert_eq!(none.status.code(), Some(4), "{}", text(&none));
+    let folder = folder.path();
+    let server = Server::start(folder, &["--database", &ours]);
+    let api = Api::new(&server);
+    let run = api.start_run().await;
+    api.write(&run, 1, 4).await;
+    answer(&command(folder, backup(&server.url)).await);
     assert_eq!(server.stop().0, Some(0));
+
+    let refused = |done: &Output, code: i32, words: &str| {
+        assert_eq!(done.status.code(), Some(code), "{}", text(done));
+        assert!(text(done).contains(words), "{}", text(done));
+        assert!(!folder.join("new").exists());
+        assert!(!folder.join("new.restoring").exists());
+    };
+    let none = restored(folder, "new", None).await;
+    refused(&none, 2, "--database");
+    let full = restored(folder, "new", Some(&ours)).await;
+    refused(&full, 4, "not empty");
+    // A copy that a newer Trimtab wrote, and one that is cut: nothing of either comes.
+    let snapshots = std::fs::read_dir(folder.join("saved/snapshots")).unwrap();
+    let snapshot = snapshots.map(|entry| entry.unwrap().path()).next().unwrap();
+    let copy = snapshot.join("trimtab.pgcopy");
+    let whole = std::fs::read(&copy).unwrap();
+    assert!(whole.starts_with(b"TRIMTAB-PGCOPY 1\n"));
+    let manifest = folder.join("saved/MANIFEST.json");
+    let told = std::fs::read_to_string(&manifest).unwrap();
+    let replace = |bytes: &[u8]| {
+        std::fs::write(&copy, bytes).unwrap();
+        let mut manifest_of: Value = serde_json::from_str(&told).unwrap();
+        for entry in manifest_of["files"].as_array_mut().unwrap() {
+            if entry["path"] == "trimtab.pgcopy" {
+                entry["blake3"] = blake3::hash(bytes).to_hex().to_string().into();
+                entry["size"] = bytes.len().into();
+            }
+        }
+        std::fs::write(&manifest, manifest_of.to_string()).unwrap();
+    };
+    let mut newer = whole.clone();
+    newer[15] = b'9';
+    replace(&newer);
+    let done = restored(folder, "new", Some(&other)).await;
+    refused(&done, 4, "a newer Trimtab wrote it");
+    replace(&whole[..whole.len() - 200]);
+    let done = restored(folder, "new", Some(&other)).await;
+    refused(&done, 1, "read the copy");
+    replace(&whole);
+    answer(&restored(folder, "new", Some(&other)).await);
+    let again = Server::start(folder, &["--data-dir", "new", "--database", &other]);
+    Api::new(&again).check(&run, 1, 1).await;
+    assert_eq!(again.stop().0, Some(0));
 }
