@@ -231,6 +231,33 @@ impl Tracking {
     }
 }
 
+/// How many experiments one statement names: databases bound the parameters of a statement, and read many of them
+/// slowly.
+const NAMED: usize = 1_000;
+
+/// The keys of those of these experiments that the workspace has.
+pub(crate) fn keys_of(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    ids: &[i64],
+) -> Result<Vec<i64>, DbError> {
+    let mut wanted = ids.to_vec();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut keys = Vec::new();
+    for ids in wanted.chunks(NAMED) {
+        let mut query = Query::new("SELECT key FROM experiment WHERE workspace_id = ");
+        query
+            .bind(workspace)
+            .push(" AND id IN ")
+            .bind_list(ids.iter().copied());
+        for row in tx.query(query.sql(), query.params())? {
+            keys.push(row.get(0)?);
+        }
+    }
+    Ok(keys)
+}
+
 pub(crate) fn insert(
     tx: &mut Tx<'_>,
     scope: &Scope,

@@ -8,7 +8,7 @@ use trimtab_types::{
 
 use crate::{
     DatasetRef, LoggedModel, LoggedModelOrder, LoggedModelSearch, LoggedModelStatus, Tracking,
-    TrackingError, logged_models,
+    TrackingError, experiments, logged_models,
     search::{self, Paging},
 };
 
@@ -190,6 +190,10 @@ fn run(
             ))
         };
     }
+    let experiments = experiments::keys_of(tx, workspace, &search.experiments)?;
+    if experiments.is_empty() {
+        return Ok(Page::last(Vec::new()));
+    }
     // The inner query computes what is ordered by; the outer one compares it with the page token and cuts the page.
     let outer = logged_models::COLUMNS
         .replace("l.", "s.a_")
@@ -230,8 +234,8 @@ fn run(
     query
         .push(" FROM logged_model l JOIN experiment e ON e.key = l.experiment WHERE e.workspace_id = ")
         .bind(workspace)
-        .push(" AND e.id IN ")
-        .bind_list(search.experiments.iter().copied())
+        .push(" AND l.experiment IN ")
+        .bind_list(experiments.iter().copied())
         .push(" AND l.stage = 0");
     let mut has_metric = false;
     for comparison in comparisons {

@@ -13,7 +13,7 @@ use trimtab_db::{DbError, Dialect, Query, Row, SortColumn, SortKind, Tx, token_a
 use trimtab_types::{Page, WorkspaceId, filter::Comparison};
 
 use crate::{
-    TrackingError, View, run_rows,
+    TrackingError, View, experiments, run_rows,
     run_search::{self, Order, Target},
     search::{self, Paging},
 };
@@ -113,7 +113,7 @@ pub(crate) fn find(
     question: &Question,
     limits: Limits,
 ) -> Result<Page<Row>, TrackingError> {
-    let experiments = experiments(tx, question)?;
+    let experiments = experiments::keys_of(tx, &question.workspace, &question.experiments)?;
     if experiments.is_empty() {
         return Ok(Page::last(Vec::new()));
     }
@@ -132,19 +132,6 @@ pub(crate) fn find(
         sorted(tx, question, &experiments, None)?
     };
     page(tx, question, rows)
-}
-
-/// The keys of the experiments that the workspace has.
-fn experiments(tx: &mut Tx<'_>, question: &Question) -> Result<Vec<i64>, DbError> {
-    let mut query = Query::new("SELECT key FROM experiment WHERE workspace_id = ");
-    query
-        .bind(&question.workspace)
-        .push(" AND id IN ")
-        .bind_list(question.experiments.iter().copied());
-    tx.query(query.sql(), query.params())?
-        .iter()
-        .map(|row| row.get(0))
-        .collect()
 }
 
 /// PostgreSQL thinks of reading whole tables where it knows too little of them; a search never wants that.

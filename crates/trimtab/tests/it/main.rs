@@ -6,6 +6,8 @@
 )]
 
 mod backup;
+#[cfg(target_os = "linux")]
+mod cost;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;

@@ -72,6 +72,12 @@ impl Server {
         answer
     }
 
+    /// Its process.
+    #[cfg(target_os = "linux")]
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL; comes back when it is gone.
     pub(super) fn kill(mut self) {
         self.child.kill().unwrap();
