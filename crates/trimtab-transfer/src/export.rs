@@ -3,6 +3,7 @@
 //! What that API cannot say is written as tags: the ids that records had (`trimtab.run_id`, `trimtab.model_id`). By
 //! them a second export knows what is there; `trimtab.export` says that a run is whole.
 
+mod logged_models;
 mod registry;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,8 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
-use trimtab_edge_api::wire::{IngestExperiment, IngestLoggedModel, IngestValue, Pair};
+use trimtab_edge_api::wire::{IngestExperiment, IngestValue, Pair};
 
+use self::logged_models::WrittenModel;
 use crate::{
     ExportReport, Peer, Progress, TransferError,
     files::{self, Reader},
@@ -23,14 +25,15 @@ use crate::{
 };
 
 const RUN_ID: &str = "trimtab.run_id";
-const MODEL_ID: &str = "trimtab.model_id";
 const WHOLE: &str = "trimtab.export";
 /// Points that one request may bring, by MLflow's limits,
 const POINTS: usize = 1_000;
 /// and params, or tags.
 const PAIRS: usize = 100;
-/// Files on their way at once.
-const FILES: usize = 8;
+/// Files on their way at once, of one run or model,
+const FILES: usize = 4;
+/// and runs, or models: MLflow's server has few workers, and most of its databases one writer.
+const RECORDS: usize = 4;
 
 /// How to export.
 #[derive(Debug, Clone)]
@@ -215,23 +218,56 @@ impl Export<'_> {
             .await?;
         }
         let mut there = self.there(&id).await?;
+        let wanted: Vec<_> = runs
+            .iter()
+            .map(|run| (run, there.remove(&run.run.id)))
+            .collect();
+        let written: Vec<Written> = {
+            let (this, id) = (&*self, &id);
+            futures::stream::iter(wanted)
+                .map(|(run, known)| this.run(id, run, known))
+                .buffered(RECORDS)
+                .try_collect()
+                .await?
+        };
         let mut new = Vec::new();
-        for run in &runs {
-            let (known, is_new) = self.run(&id, run, there.remove(&run.run.id)).await?;
-            self.runs.insert(run.run.id.clone(), known.id.clone());
-            self.places
-                .insert(run.run.artifact_uri.clone(), known.artifact_uri.clone());
-            if is_new {
-                new.push((run, known));
+        for (run, written) in runs.iter().zip(written) {
+            self.report.add(written.report);
+            self.runs
+                .insert(run.run.id.clone(), written.there.id.clone());
+            self.places.insert(
+                run.run.artifact_uri.clone(),
+                written.there.artifact_uri.clone(),
+            );
+            if written.is_new {
+                new.push((run, written.there));
             }
         }
         let known_models = self.known_models(&id).await?;
-        for model in &models {
-            self.model(&id, model, &known_models).await?;
+        let written: Vec<WrittenModel> = {
+            let (this, id, known) = (&*self, &id, &known_models);
+            futures::stream::iter(&models)
+                .map(|model| this.model(id, model, known))
+                .buffered(RECORDS)
+                .try_collect()
+                .await?
+        };
+        for (model, written) in models.iter().zip(written) {
+            self.report.add(written.report);
+            self.models.insert(model.id.clone(), written.id);
+            self.places
+                .insert(model.artifact_uri.clone(), written.artifact_uri);
         }
-        for (run, there) in new {
-            self.finish(run, &there).await?;
+        let finished = new.len() as u64;
+        {
+            let this = &*self;
+            futures::stream::iter(new)
+                .map(|(run, there)| async move { this.finish(run, &there).await })
+                .buffered(RECORDS)
+                .try_collect::<()>()
+                .await?;
         }
+        self.report.runs += finished;
         if experiment.is_deleted {
             self.post("experiments/delete", json!({ "experiment_id": id }))
                 .await?;
@@ -273,16 +309,21 @@ impl Export<'_> {
 
     /// Makes a run and writes all that is its own; answers it, and whether it is to be finished.
     async fn run(
-        &mut self,
+        &self,
         experiment: &str,
         source: &SourceRun,
         known: Option<There>,
-    ) -> Result<(There, bool), TransferError> {
+    ) -> Result<Written, TransferError> {
         let run = &source.run;
+        let mut report = ExportReport::default();
         let there = match known {
             Some(there) if there.is_whole => {
-                self.report.runs_unchanged += 1;
-                return Ok((there, false));
+                report.runs_unchanged += 1;
+                return Ok(Written {
+                    there,
+                    is_new: false,
+                    report,
+                });
             }
             Some(there) => there,
             None => {
@@ -302,19 +343,16 @@ impl Export<'_> {
             self.post("runs/restore", json!({ "run_id": there.id }))
                 .await?;
         }
-        for part in run.params.chunks(PAIRS) {
-            self.post(
-                "runs/log-batch",
-                json!({ "run_id": there.id, "params": tags(part) }),
-            )
-            .await?;
-        }
-        for part in run.tags.chunks(PAIRS) {
-            self.post(
-                "runs/log-batch",
-                json!({ "run_id": there.id, "tags": tags(part) }),
-            )
-            .await?;
+        let (mut params, mut tags_of) = (run.params.chunks(PAIRS), run.tags.chunks(PAIRS));
+        loop {
+            let (some, more) = (params.next(), tags_of.next());
+            if some.is_none() && more.is_none() {
+                break;
+            }
+            let body = json!({
+                "run_id": there.id, "params": tags(some.unwrap_or_default()), "tags": tags(more.unwrap_or_default()),
+            });
+            self.post("runs/log-batch", body).await?;
         }
         let mut points = self.source.points(std::slice::from_ref(source));
         while let Some(part) = points.next().await? {
@@ -326,7 +364,7 @@ impl Export<'_> {
                 )
                 .await?;
             }
-            self.report.points += part.len() as u64;
+            report.points += part.len() as u64;
         }
         if !run.datasets.is_empty() {
             let datasets: Vec<Value> = run
@@ -348,17 +386,23 @@ impl Export<'_> {
             )
             .await?;
         }
-        self.files(
-            &run.artifact_uri,
-            Tree::OfRun(run.id.clone()),
-            &there.artifact_uri,
-        )
-        .await?;
-        Ok((there, true))
+        let files = self
+            .files(
+                &run.artifact_uri,
+                Tree::OfRun(run.id.clone()),
+                &there.artifact_uri,
+            )
+            .await?;
+        report.add(files);
+        Ok(Written {
+            there,
+            is_new: true,
+            report,
+        })
     }
 
     /// Links a run with its logged models, ends it as it ended, and marks it.
-    async fn finish(&mut self, source: &SourceRun, there: &There) -> Result<(), TransferError> {
+    async fn finish(&self, source: &SourceRun, there: &There) -> Result<(), TransferError> {
         let run = &source.run;
         let outputs: Vec<Value> = run
             .model_outputs
@@ -401,111 +445,14 @@ impl Export<'_> {
             self.post("runs/delete", json!({ "run_id": there.id }))
                 .await?;
         }
-        self.report.runs += 1;
-        Ok(())
-    }
-
-    async fn known_models(
-        &self,
-        experiment: &str,
-    ) -> Result<HashMap<String, Value>, TransferError> {
-        let mut known = HashMap::new();
-        let mut body = json!({ "experiment_ids": [experiment], "max_results": 50 });
-        loop {
-            let page = self
-                .target
-                .ask::<Answer>(&mlflow("logged-models/search"), &body)
-                .await?
-                .page("models");
-            for model in page.items {
-                if let Some(id) = tag(&model["info"]["tags"], MODEL_ID) {
-                    known.insert(id.to_owned(), model);
-                }
-            }
-            match page.next {
-                Some(next) => body["page_token"] = next.into(),
-                None => return Ok(known),
-            }
-        }
-    }
-
-    async fn model(
-        &mut self,
-        experiment: &str,
-        model: &IngestLoggedModel,
-        known: &HashMap<String, Value>,
-    ) -> Result<(), TransferError> {
-        let info = match known.get(&model.id) {
-            Some(known) => known["info"].clone(),
-            None => {
-                let mut all = model.tags.clone();
-                all.push(Pair {
-                    key: MODEL_ID.to_owned(),
-                    value: model.id.clone(),
-                });
-                let mut body = json!({
-                    "experiment_id": experiment, "name": model.name, "params": tags(&model.params), "tags": tags(&all),
-                });
-                if let Some(kind) = &model.model_type {
-                    body["model_type"] = kind.clone().into();
-                }
-                if let Some(run) = model.source_run.as_ref().and_then(|run| self.runs.get(run)) {
-                    body["source_run_id"] = run.clone().into();
-                }
-                let made = self.post("logged-models", body).await?;
-                self.report.logged_models += 1;
-                made["model"]["info"].clone()
-            }
-        };
-        let id = text(&info["model_id"]);
-        let root = text(&info["artifact_uri"]);
-        self.models.insert(model.id.clone(), id.clone());
-        self.places.insert(model.artifact_uri.clone(), root.clone());
-        if info["status"] != "LOGGED_MODEL_PENDING" {
-            return Ok(());
-        }
-        self.files(
-            &model.artifact_uri,
-            Tree::OfModel(format!("m-{}", model.id)),
-            &root,
-        )
-        .await?;
-        for metric in &model.metrics {
-            let Some(run) = self.runs.get(&metric.run) else {
-                continue;
-            };
-            let mut point = json!({
-                "key": metric.key, "value": IngestValue(metric.value.0), "timestamp": metric.at_ms, "step": metric.step, "model_id": id,
-            });
-            if let (Some(name), Some(digest)) = (&metric.dataset_name, &metric.dataset_digest) {
-                point["dataset_name"] = name.clone().into();
-                point["dataset_digest"] = digest.clone().into();
-            }
-            self.post(
-                "runs/log-batch",
-                json!({ "run_id": run, "metrics": [point] }),
-            )
-            .await?;
-        }
-        let status = match model.status.as_str() {
-            "READY" => "LOGGED_MODEL_READY",
-            "FAILED" => "LOGGED_MODEL_UPLOAD_FAILED",
-            _ => return Ok(()),
-        };
-        self.target
-            .make(
-                Method::PATCH,
-                &mlflow(&format!("logged-models/{id}")),
-                &json!({ "model_id": id, "status": status }),
-            )
-            .await?;
         Ok(())
     }
 
     /// Writes the files below a place here to one there.
-    async fn files(&mut self, from: &str, tree: Tree, to: &str) -> Result<(), TransferError> {
+    async fn files(&self, from: &str, tree: Tree, to: &str) -> Result<ExportReport, TransferError> {
+        let mut report = ExportReport::default();
         if !self.options.artifacts {
-            return Ok(());
+            return Ok(report);
         }
         let tree = proxied(from).map_or(tree, |path| Tree::Proxied(path.to_owned()));
         let reader = Reader {
@@ -514,14 +461,14 @@ impl Export<'_> {
         };
         let listing = files::list(reader, &tree).await?;
         if listing.files.is_empty() {
-            return Ok(());
+            return Ok(report);
         }
         let Some(root) = proxied(to) else {
-            self.report.skipped.push(format!(
+            report.skipped.push(format!(
                 "{} files of {from}: the server there keeps them at {to}, where it takes none by HTTP",
                 listing.files.len()
             ));
-            return Ok(());
+            return Ok(report);
         };
         let target = self.target;
         let copies = listing.files.iter().map(|file| {
@@ -543,10 +490,18 @@ impl Export<'_> {
             .buffer_unordered(FILES)
             .try_collect()
             .await?;
-        self.report.files += sizes.len() as u64;
-        self.report.bytes += sizes.iter().sum::<u64>();
-        Ok(())
+        report.files = sizes.len() as u64;
+        report.bytes = sizes.iter().sum();
+        Ok(report)
     }
+}
+
+/// A run at the other side, and what was written of it.
+struct Written {
+    there: There,
+    /// Whether it is still to be finished.
+    is_new: bool,
+    report: ExportReport,
 }
 
 fn known_run(run: &Value) -> There {

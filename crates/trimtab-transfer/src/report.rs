@@ -77,3 +77,19 @@ pub struct ExportReport {
     /// What could not be written, with the reason.
     pub skipped: Vec<String>,
 }
+
+impl ExportReport {
+    /// Counts what another part of the same export wrote.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.experiments += other.experiments;
+        self.runs += other.runs;
+        self.runs_unchanged += other.runs_unchanged;
+        self.points += other.points;
+        self.logged_models += other.logged_models;
+        self.models += other.models;
+        self.versions += other.versions;
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.skipped.extend(other.skipped);
+    }
+}
