@@ -173,3 +173,73 @@ async fn what_was_made_here_is_never_overwritten() {
         assert!(got.metrics.is_empty());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_files_lie_elsewhere_is_listed_there_and_under_its_own_path() {
+    use trimtab_tracking::ArtifactPath;
+    use trimtab_types::{Coded as _, ErrorCode};
+
+    let text = |listing: trimtab_tracking::ArtifactListing| {
+        let names = listing.entries.into_iter();
+        let names: Vec<String> = names
+            .map(|entry| format!("{} {:?}", entry.path, entry.size))
+            .collect();
+        names.join(", ")
+    };
+    for (folder, tracking) in all().await {
+        let scope = Scope::local();
+        let place = folder.path().join("old/41/run/artifacts");
+        std::fs::create_dir_all(place.join("model")).unwrap();
+        std::fs::write(place.join("model/MLmodel"), "flavors").unwrap();
+        std::fs::write(place.join("a b.txt"), "hello").unwrap();
+        let id: RunId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let experiments = vec![experiment(41, "alpha")];
+        tracking
+            .ingest_experiments(&scope, experiments)
+            .await
+            .unwrap();
+        let mut old = ingest_run(id, 41);
+        old.artifact_uri = format!("file://{}", place.display());
+        tracking.ingest_runs(&scope, vec![old]).await.unwrap();
+
+        let of_run = format!("runs:/{id}");
+        let ours = format!("mlflow-artifacts:/41/{id}/artifacts");
+        let read = async |uri: &str, below: &str| {
+            let place = tracking.artifact_place(&scope, uri).await?;
+            let place = place.join(&ArtifactPath::parse(below)?);
+            tracking.artifact_list_place(&scope, &place).await.map(text)
+        };
+        // Until somebody who may says so, nothing there is read.
+        for uri in [&of_run, &ours] {
+            let refused = read(uri, "").await.unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::Unsupported, "{uri}");
+        }
+        let root = folder.path().join("old").display().to_string();
+        tracking.ingest_root(&scope, &root).await.unwrap();
+        for uri in [&of_run, &ours] {
+            let all = read(uri, "").await.unwrap();
+            assert_eq!(all, "a b.txt Some(5), model None", "{uri}");
+            assert_eq!(
+                read(uri, "model").await.unwrap(),
+                "MLmodel Some(7)",
+                "{uri}"
+            );
+            assert_eq!(read(uri, "nothing").await.unwrap(), "", "{uri}");
+            let place = tracking.artifact_place(&scope, uri).await.unwrap();
+            let file = place.join(&ArtifactPath::parse("a b.txt").unwrap());
+            let file = tracking.artifact_file(&scope, &file).await.unwrap();
+            let part = tracking
+                .artifact_file_range(&scope, &file, 1..4)
+                .await
+                .unwrap();
+            assert_eq!(part.collect().await.unwrap().as_ref(), b"ell");
+        }
+        // Nobody reaches them from another workspace, or by the path of a run that is none.
+        let other = other_workspace();
+        let stranger = tracking.artifact_place(&other, &ours).await.unwrap();
+        let listed = tracking.artifact_list_place(&other, &stranger).await;
+        assert_eq!(text(listed.unwrap()), "");
+        let nobody = ours.replace(&id.to_string(), &"f".repeat(32));
+        assert_eq!(read(&nobody, "").await.unwrap(), "");
+    }
+}
