@@ -128,15 +128,15 @@ pub(crate) fn documented() -> Documented {
         .add(operation(Route::delete("/api/v1/backups/{id}", Admin, "backup"), "endBackup", "Let the files of a backup go.")
             .raw_answer("application/json"), backup::end);
     let api = api
-        .add(operation(Route::post("/api/v1/ingest/check", Admin, "ingest"), "checkIngest", "What is here of the records that an import would like to bring, and which cannot come.")
+        .add(operation(Route::post("/api/v1/ingest/check", Write, "ingest"), "checkIngest", "What is here of the records that an import would like to bring, and which cannot come.")
             .body::<wire::IngestCheck>().answers::<wire::IngestState>(), ingest::check)
-        .add(operation(Route::post("/api/v1/ingest", Admin, "ingest").body_limit(INGEST), "ingest", "Take over records from elsewhere, with their ids, times and users; the same again changes nothing.")
+        .add(operation(Route::post("/api/v1/ingest", Write, "ingest").body_limit(INGEST), "ingest", "Take over records from elsewhere, with their ids, times and users; the same again changes nothing.")
             .body::<wire::IngestRequest>().answers::<wire::IngestReceipt>(), ingest::ingest)
-        .add(operation(Route::post("/api/v1/ingest/prints", Admin, "ingest"), "getIngestPrints", "Fingerprints of runs, to compare them with their source.")
+        .add(operation(Route::post("/api/v1/ingest/prints", Write, "ingest"), "getIngestPrints", "Fingerprints of runs, to compare them with their source.")
             .body::<wire::IngestPrintsOf>().answers_list::<wire::IngestPrint>(), ingest::prints)
         .add(operation(Route::post("/api/v1/ingest/roots", Admin, "ingest"), "addIngestRoot", "Let the workspace read a folder of the server's machine in place.")
             .body::<wire::IngestRoot>().answers::<wire::IngestRoot>(), ingest::root)
-        .add(operation(Route::put("/api/v1/ingest/files/{*path}", Admin, "ingest").body_limit(BodyLimit::Unlimited), "putIngestFile", "Store the body at a path of the workspace's artifacts.")
+        .add(operation(Route::put("/api/v1/ingest/files/{*path}", Write, "ingest").body_limit(BodyLimit::Unlimited), "putIngestFile", "Store the body at a path of the workspace's artifacts.")
             .raw_body("application/octet-stream").answers::<wire::IngestFile>(), ingest::put_file);
     api
         .add(operation(Route::get("/api/v1/tokens", Admin, "token"), "listTokens", "Tokens of the workspace, oldest first, revoked ones too.")

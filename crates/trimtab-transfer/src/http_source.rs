@@ -84,25 +84,7 @@ impl HttpSource {
                 "experiments",
             )
             .await?;
-        let mut experiments: Vec<IngestExperiment> = all
-            .iter()
-            .map(|one| {
-                let created_ms = int(&one["creation_time"]);
-                let mut experiment = IngestExperiment {
-                    id: int(&one["experiment_id"]),
-                    name: text(&one["name"]),
-                    artifact_location: text(&one["artifact_location"]),
-                    is_deleted: one["lifecycle_stage"] == "deleted",
-                    created_ms,
-                    updated_ms: int(&one["last_update_time"]).max(created_ms),
-                    tags: pairs(&one["tags"]),
-                    origin: created_ms.to_string(),
-                    mark: String::new(),
-                };
-                experiment.mark = mark(&experiment);
-                experiment
-            })
-            .collect();
+        let mut experiments: Vec<IngestExperiment> = all.iter().map(experiment).collect();
         experiments.sort_by_key(|experiment| experiment.id);
         self.experiments = experiments.iter().map(|experiment| experiment.id).collect();
         Ok(experiments)
@@ -301,7 +283,24 @@ impl HttpSource {
     }
 }
 
-fn run(one: &Value) -> SourceRun {
+pub(crate) fn experiment(one: &Value) -> IngestExperiment {
+    let created_ms = int(&one["creation_time"]);
+    let mut experiment = IngestExperiment {
+        id: int(&one["experiment_id"]),
+        name: text(&one["name"]),
+        artifact_location: text(&one["artifact_location"]),
+        is_deleted: one["lifecycle_stage"] == "deleted",
+        created_ms,
+        updated_ms: int(&one["last_update_time"]).max(created_ms),
+        tags: pairs(&one["tags"]),
+        origin: created_ms.to_string(),
+        mark: String::new(),
+    };
+    experiment.mark = mark(&experiment);
+    experiment
+}
+
+pub(crate) fn run(one: &Value) -> SourceRun {
     let (info, data, inputs) = (&one["info"], &one["data"], &one["inputs"]);
     let mut run = IngestRun {
         id: text(&info["run_id"]),
@@ -363,7 +362,7 @@ fn run(one: &Value) -> SourceRun {
     }
 }
 
-fn logged_model(one: &Value) -> IngestLoggedModel {
+pub(crate) fn logged_model(one: &Value) -> IngestLoggedModel {
     let (info, data) = (&one["info"], &one["data"]);
     let created_ms = int(&info["creation_timestamp_ms"]);
     let mut model = IngestLoggedModel {

@@ -1,8 +1,11 @@
 //! From a source to a Trimtab server: check everything, then bring page after page, each marked when it is whole.
 
+mod delivery;
 mod trees;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+pub use delivery::{Begun, deliver};
 
 use trimtab_blob::S3;
 use trimtab_edge_api::wire::{
@@ -25,6 +28,8 @@ const VERSIONS: usize = 200;
 const KEYS: usize = 5_000;
 /// The mark of a run whose points are not in yet.
 const PARTIAL: &str = "partial";
+/// The mark of a record that began at the server and went on elsewhere: what comes is added to what is there.
+const BEGUN: &str = "begun";
 /// How many places one report names.
 const NAMED: usize = 1_000;
 
@@ -50,21 +55,7 @@ pub async fn import(
     options: &ImportOptions,
     progress: Progress<'_>,
 ) -> Result<ImportReport, TransferError> {
-    let base = source.folder();
-    let places = Places::new(
-        options.artifacts,
-        options.artifact_roots.clone(),
-        base,
-        source.is_server(),
-    );
-    let mut import = Import {
-        target,
-        options,
-        progress,
-        places,
-        report: ImportReport::default(),
-        left: BTreeMap::new(),
-    };
+    let mut import = Import::new(source, target, options, progress);
     import.run(source).await?;
     let mut report = import.report;
     report.left_in_place = import
@@ -83,6 +74,10 @@ struct Import<'i> {
     places: Places,
     report: ImportReport,
     left: BTreeMap<String, String>,
+    /// Experiments that have another number at the server.
+    numbers: HashMap<i64, i64>,
+    /// Runs that began at the server.
+    begun: HashSet<String>,
 }
 
 fn key(kind: &str, id: &str) -> IngestKey {
@@ -108,7 +103,36 @@ fn is_model_id(id: &str) -> bool {
             .is_ok_and(|known| known.to_string() == id)
 }
 
-impl Import<'_> {
+impl<'i> Import<'i> {
+    fn new(
+        source: &Source,
+        target: &'i Peer,
+        options: &'i ImportOptions,
+        progress: Progress<'i>,
+    ) -> Self {
+        let places = Places::new(
+            options.artifacts,
+            options.artifact_roots.clone(),
+            source.folder(),
+            source.is_server(),
+        );
+        Self {
+            target,
+            options,
+            progress,
+            places,
+            report: ImportReport::default(),
+            left: BTreeMap::new(),
+            numbers: HashMap::new(),
+            begun: HashSet::new(),
+        }
+    }
+
+    /// The number at the server of an experiment.
+    fn number(&self, experiment: i64) -> i64 {
+        self.numbers.get(&experiment).copied().unwrap_or(experiment)
+    }
+
     async fn run(&mut self, source: &mut Source) -> Result<(), TransferError> {
         (self.progress)("reading the source");
         let mut experiments = source.experiments().await?;
@@ -262,6 +286,7 @@ impl Import<'_> {
             let mut keys = Vec::new();
             for run in &mut page {
                 let run = &mut run.run;
+                run.experiment = self.number(run.experiment);
                 let moved = self.places.run(run.experiment, &run.id, &run.artifact_uri);
                 keys.push(key("run", &run.id));
                 self.take_tree(&run.artifact_uri, &moved, &mut keys, &mut trees);
@@ -344,7 +369,8 @@ impl Import<'_> {
             })
             .collect();
         let mut printers: HashMap<String, IngestPrinter> = HashMap::new();
-        for run in &page {
+        // Of a run that began there, the server holds more than comes.
+        for run in page.iter().filter(|run| !self.begun.contains(&run.run.id)) {
             let printer = printers.entry(run.run.id.clone()).or_default();
             for pair in &run.run.params {
                 printer.param(&pair.key, &pair.value);
@@ -357,7 +383,8 @@ impl Import<'_> {
             .iter()
             .map(|run| {
                 let mut run = run.run.clone();
-                PARTIAL.clone_into(&mut run.mark);
+                let is_begun = self.begun.contains(&run.id);
+                if is_begun { BEGUN } else { PARTIAL }.clone_into(&mut run.mark);
                 run
             })
             .collect();
@@ -465,6 +492,7 @@ impl Import<'_> {
                 is_good
             });
             for model in &mut page {
+                model.experiment = self.number(model.experiment);
                 let moved = self
                     .places
                     .model(model.experiment, &model.id, &model.artifact_uri);

@@ -79,6 +79,11 @@ impl Source {
         Ok(Self::Sql(SqlSource::open(url).await?))
     }
 
+    /// A server.
+    pub(crate) fn server(peer: Peer) -> Self {
+        Self::Http(HttpSource::open(peer))
+    }
+
     pub(crate) fn is_server(&self) -> bool {
         matches!(self, Self::Http(_))
     }

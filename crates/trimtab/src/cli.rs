@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use trimtab_types::{Time, TokenId};
 
 use crate::{
-    commands::{BackupArgs, GcArgs, RestoreArgs},
+    commands::{BackupArgs, GcArgs, RestoreArgs, RunArgs, SyncArgs},
     demo::DemoArgs,
     output::Format,
     replay::ReplayArgs,
@@ -75,6 +75,10 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Play your own history through the loop: what would it have done?
     Replay(ReplayArgs),
+    /// Run a command and record it: metrics of the machine, console, code, environment, and what it logs.
+    Run(RunArgs),
+    /// Deliver what was recorded while the server was away.
+    Sync(SyncArgs),
     /// Make what a trimtab.yaml says exist.
     Apply(ApplyArgs),
     /// Bring records of another tool into the server (role admin).

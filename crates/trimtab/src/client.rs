@@ -163,6 +163,20 @@ async fn refusal(url: &str, response: Response) -> anyhow::Error {
     }
 }
 
+/// The server that a recorded command logs to: what its own MLFLOW_TRACKING_URI names comes before the project's.
+pub(crate) fn recorded_at(server: Option<&str>) -> String {
+    let of_mlflow = || {
+        let uri = env::var("MLFLOW_TRACKING_URI").ok()?;
+        (uri.starts_with("http://") || uri.starts_with("https://")).then_some(uri)
+    };
+    let named = server.map(str::to_owned).or_else(|| {
+        let is_said = env::var("TRIMTAB_SERVER").is_ok_and(|server| !server.is_empty());
+        if is_said { None } else { of_mlflow() }
+    });
+    let url = with_scheme(resolve(named.as_deref()));
+    url.trim_end_matches('/').to_owned()
+}
+
 /// `localhost:5000` is an address that people type.
 fn with_scheme(url: String) -> String {
     if url.contains("://") {
@@ -189,7 +203,7 @@ fn resolve(server: Option<&str>) -> String {
         .unwrap_or_else(|| DEFAULT.to_owned())
 }
 
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else {
         return false;
     };

@@ -14,7 +14,9 @@ mod play;
 mod repro;
 mod restore;
 mod rollout;
+mod run;
 mod server;
+mod sync;
 mod token;
 
 use std::{future::Future, process::ExitCode};
@@ -33,6 +35,8 @@ use crate::{
 pub(crate) use backup::BackupArgs;
 pub(crate) use gc::GcArgs;
 pub(crate) use restore::RestoreArgs;
+pub(crate) use run::RunArgs;
+pub(crate) use sync::SyncArgs;
 
 /// What a command works with.
 #[derive(Debug)]
@@ -73,6 +77,8 @@ pub(crate) fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => done(on_all_cores(play::demo(&context, args))),
         Command::Replay(args) => done(on_all_cores(play::replay(&context, args))),
         Command::Models(command) => done(on_all_cores(models::run(&context, command))),
+        Command::Run(args) => on_all_cores(run::run(&context, args)),
+        Command::Sync(args) => done(on_all_cores(sync::run(&context, args))),
         Command::Apply(args) => done(on_one_core(apply::run(&context, args))),
         Command::Import(command) => done(on_all_cores(import::run(&context, command))),
         Command::Export(command) => done(on_all_cores(export::run(&context, command))),

@@ -9,6 +9,7 @@ mod folder;
 mod keeper;
 mod output;
 mod project;
+mod recording;
 mod replay;
 mod serve;
 mod told;

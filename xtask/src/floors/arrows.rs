@@ -14,6 +14,7 @@ const FLOORS: &[(u32, &[&str])] = &[
             "trimtab-infer",
             "trimtab-exec",
             "trimtab-events",
+            "trimtab-record",
         ],
     ),
     (25, &["trimtab-query"]),

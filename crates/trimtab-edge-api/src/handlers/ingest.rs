@@ -11,7 +11,7 @@ use trimtab_edge::{CallScope, Failure};
 use trimtab_tracking::{
     ArtifactPath, IngestKey as TrackingKey, IngestKind, IngestMark as TrackingMark, MetricPoint,
 };
-use trimtab_types::{ErrorCode, RunId, Scope};
+use trimtab_types::{ErrorCode, Role, RunId, Scope};
 
 use crate::{
     convert,
@@ -134,6 +134,7 @@ pub(crate) async fn ingest(
     CallScope(scope): CallScope,
     Body(request): Body<IngestRequest>,
 ) -> Answer<IngestReceipt> {
+    of_an_admin(&scope, &request)?;
     let mut receipt = IngestReceipt::default();
     // Everything is decoded before anything is written.
     let experiments: Vec<_> = request
@@ -172,6 +173,28 @@ pub(crate) async fn ingest(
         api.tracking.ingest_marks(&scope, marks).await?;
     }
     Ok(Json(receipt))
+}
+
+/// Whoever may write runs may deliver runs that were made elsewhere, with their files in our store. Records that say
+/// where files are, and whole experiments and models, are an import, and that is for admins.
+fn of_an_admin(scope: &Scope, request: &IngestRequest) -> Result<(), Failure> {
+    let runs = request.runs.iter().all(|run| {
+        run.artifact_uri == format!("mlflow-artifacts:/{}/{}/artifacts", run.experiment, run.id)
+    });
+    let logged_models = request.logged_models.iter().all(|model| {
+        let (experiment, id) = (model.experiment, &model.id);
+        model.artifact_uri == format!("mlflow-artifacts:/{experiment}/models/m-{id}/artifacts")
+    });
+    let is_delivery =
+        runs && logged_models && request.experiments.is_empty() && request.models.is_empty();
+    if is_delivery || scope.principal.role >= Role::Admin {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ErrorCode::Denied,
+        "an import of experiments, models or places of files needs the role admin",
+    )
+    .hint("use a token with the role admin, or deliver runs alone"))
 }
 
 /// Converts each item; an error names its place.

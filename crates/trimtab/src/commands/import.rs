@@ -169,7 +169,7 @@ pub(super) fn progress() -> ProgressBar {
 }
 
 /// The error with its causes, its hint and its exit code.
-pub(super) fn explain(error: &TransferError) -> anyhow::Error {
+pub(crate) fn explain(error: &TransferError) -> anyhow::Error {
     let mut message = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
