@@ -8,7 +8,7 @@ use std::{
 };
 
 use trimtab_dvc::{Cache, LinkType};
-use trimtab_exec::{CancellationToken, LocalExecutor};
+use trimtab_exec::{CancellationToken, Executor, LocalExecutor};
 
 use crate::{
     ExecutionStatus, PipelineError, StageResult, StageStatus,
@@ -29,6 +29,8 @@ pub struct ReproOptions {
     pub env: Vec<(String, String)>,
     /// Ends the running command and the reproduction.
     pub cancel: CancellationToken,
+    /// Runs the commands; without it they are plain processes of this machine.
+    pub executor: Option<Arc<dyn Executor>>,
 }
 
 /// What happens during a reproduction.
@@ -113,7 +115,9 @@ async fn reproduce(
         keeps_gitignore: true,
         root,
     };
-    let executor = Arc::new(LocalExecutor::new(Duration::from_secs(10)));
+    let executor = options
+        .executor
+        .unwrap_or_else(|| Arc::new(LocalExecutor::new(Duration::from_secs(10))));
     let engine = Engine::open(setting, executor, targets)?;
     progress(ReproEvent::Planned {
         stages: engine.order().to_vec(),

@@ -228,7 +228,7 @@ impl Pipelines {
             mirror.ensure(&project.git, &row.commit).await?;
             workspace.prepare(&mirror, &row.commit, spec).await?;
         }
-        let setting = self.setting(spec, workspace);
+        let setting = self.setting(spec, workspace, row.project.as_str());
         let (executor, wanted) = (Arc::clone(&self.0.executor), spec.stages.clone());
         let engine = Engine::open(setting, executor, &wanted)?;
         for (position, name) in engine.order().iter().enumerate() {
@@ -256,7 +256,7 @@ impl Pipelines {
         Ok((ExecutionStatus::Succeeded, None))
     }
 
-    fn setting(&self, spec: &ExecutionSpec, workspace: &Workspace) -> Setting {
+    fn setting(&self, spec: &ExecutionSpec, workspace: &Workspace, project: &str) -> Setting {
         // Our own settings and secrets, and those of a git that may have called us, are not the stage's.
         let env_remove = std::env::vars_os()
             .filter_map(|(name, _)| name.into_string().ok())
@@ -267,6 +267,7 @@ impl Pipelines {
             // The machine serves, too: OpenMP's threads wait for each other without spinning.
             ("OMP_WAIT_POLICY".to_owned(), "PASSIVE".to_owned()),
             ("TRIMTAB_EXECUTION_ID".to_owned(), spec.id.to_string()),
+            ("TRIMTAB_PROJECT".to_owned(), project.to_owned()),
         ];
         env.extend(python::variables(self.0.python.as_deref()));
         env.extend(spec.env.iter().cloned());

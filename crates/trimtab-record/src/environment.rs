@@ -192,6 +192,14 @@ fn interpreter(argv: &[String]) -> Option<PathBuf> {
     if name.starts_with("python") {
         return Some(first.to_owned());
     }
+    // A shell's line that names one means the first in PATH.
+    let line = argv.join(" ");
+    let named = ["python3", "python"]
+        .into_iter()
+        .find(|name| line.contains(name));
+    if let Some(named) = named {
+        return Some(PathBuf::from(named));
+    }
     let active = env::var_os("VIRTUAL_ENV").or_else(|| env::var_os("CONDA_PREFIX"))?;
     Some(Path::new(&active).join("bin/python"))
 }

@@ -91,11 +91,15 @@ const CHUNKS: &str = "CREATE TABLE metric_chunk (no SERIAL_KEY, run BIGINT NOT N
 CREATE INDEX metric_chunk_by_run ON metric_chunk (run, key, min_at);
 ";
 
-/// A logged model keeps every point that was logged of it, as MLflow's does, not the latest alone.
+/// A logged model keeps every point that was logged of it, as MLflow's does, not the latest alone. What a run used is
+/// metrics of it, not columns.
 const POINTS_OF_LOGGED_MODELS: &str = "ALTER TABLE logged_model_metric RENAME TO logged_model_latest;
 CREATE TABLE logged_model_metric (model BIGINT NOT NULL, key TEXT NOT NULL, dataset_name TEXT NOT NULL, dataset_digest TEXT NOT NULL, run TEXT NOT NULL, at_ms BIGINT NOT NULL, step BIGINT NOT NULL, class BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL, PRIMARY KEY (model, key, dataset_name, dataset_digest, run, at_ms, step, class, value)) CLUSTERED;
 INSERT INTO logged_model_metric (model, key, dataset_name, dataset_digest, run, at_ms, step, class, value) SELECT model, key, dataset_name, dataset_digest, run, at_ms, step, class, value FROM logged_model_latest;
 DROP TABLE logged_model_latest;
+ALTER TABLE run DROP COLUMN cpu_s;
+ALTER TABLE run DROP COLUMN gpu_s;
+ALTER TABLE run DROP COLUMN mem_gb_s;
 ";
 
 /// The greatest id of an experiment that was collected: it is never given again.

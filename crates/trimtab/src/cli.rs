@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use trimtab_types::{Time, TokenId};
 
 use crate::{
-    commands::{BackupArgs, GcArgs, RestoreArgs, RunArgs, SyncArgs},
+    commands::{BackupArgs, CostArgs, GcArgs, RestoreArgs, RunArgs, SyncArgs},
     demo::DemoArgs,
     output::Format,
     replay::ReplayArgs,
@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Deliver what was recorded while the server was away.
     Sync(SyncArgs),
+    /// Show what recorded runs cost, by a file of prices.
+    Cost(CostArgs),
     /// Make what a trimtab.yaml says exist.
     Apply(ApplyArgs),
     /// Bring records of another tool into the server (role admin).

@@ -91,10 +91,29 @@ impl Client {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// A POST of JSON below MLflow's `/api/2.0/mlflow`.
+    pub(crate) async fn mlflow(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<serde_json::Value> {
+        let path = format!("api/2.0/mlflow/{path}");
+        self.json(self.request_at(Method::POST, &path).json(body))
+            .await
+    }
+
+    /// A GET below MLflow's `/api/2.0/mlflow`.
+    pub(crate) async fn mlflow_get(&self, path: &str) -> anyhow::Result<serde_json::Value> {
+        self.json(self.request_at(Method::GET, &format!("api/2.0/mlflow/{path}")))
+            .await
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut request = self
-            .http
-            .request(method, format!("{}/api/v1/{path}", self.url));
+        self.request_at(method, &format!("api/v1/{path}"))
+    }
+
+    fn request_at(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut request = self.http.request(method, format!("{}/{path}", self.url));
         if let Some(token) = token() {
             request = request.bearer_auth(token);
         }
@@ -153,6 +172,11 @@ async fn refusal(url: &str, response: Response) -> anyhow::Error {
                 None => told.into(),
             }
         }
+        Err(_) if text.contains("\"error_code\"") => {
+            let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            let message = said["message"].as_str().unwrap_or(&text);
+            Told::new(exit, message).into()
+        }
         Err(_) if status == StatusCode::NOT_FOUND => Told::new(
             exit,
             format!("{url} does not answer as a Trimtab server does (404)"),
@@ -165,16 +189,19 @@ async fn refusal(url: &str, response: Response) -> anyhow::Error {
 
 /// The server that a recorded command logs to: what its own MLFLOW_TRACKING_URI names comes before the project's.
 pub(crate) fn recorded_at(server: Option<&str>) -> String {
-    let of_mlflow = || {
-        let uri = env::var("MLFLOW_TRACKING_URI").ok()?;
-        (uri.starts_with("http://") || uri.starts_with("https://")).then_some(uri)
-    };
-    let named = server.map(str::to_owned).or_else(|| {
-        let is_said = env::var("TRIMTAB_SERVER").is_ok_and(|server| !server.is_empty());
-        if is_said { None } else { of_mlflow() }
-    });
-    let url = with_scheme(resolve(named.as_deref()));
-    url.trim_end_matches('/').to_owned()
+    named(server).unwrap_or_else(|| DEFAULT.to_owned())
+}
+
+/// The same, where somebody names one.
+pub(crate) fn named(server: Option<&str>) -> Option<String> {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let of_mlflow = || variable("MLFLOW_TRACKING_URI").filter(|uri| uri.starts_with("http"));
+    let url = server
+        .map(str::to_owned)
+        .or_else(|| variable("TRIMTAB_SERVER"))
+        .or_else(of_mlflow)
+        .or_else(of_project)?;
+    Some(with_scheme(url).trim_end_matches('/').to_owned())
 }
 
 /// `localhost:5000` is an address that people type.
@@ -195,12 +222,13 @@ fn resolve(server: Option<&str>) -> String {
     {
         return server;
     }
+    of_project().unwrap_or_else(|| DEFAULT.to_owned())
+}
+
+fn of_project() -> Option<String> {
     let file = Path::new("trimtab.yaml");
-    fs::read_to_string(file)
-        .ok()
-        .and_then(|text| Desired::parse("trimtab.yaml", &text).ok())
-        .and_then(|desired| desired.server)
-        .unwrap_or_else(|| DEFAULT.to_owned())
+    let text = fs::read_to_string(file).ok()?;
+    Desired::parse("trimtab.yaml", &text).ok()?.server
 }
 
 pub(crate) fn is_loopback(url: &str) -> bool {

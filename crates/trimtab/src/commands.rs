@@ -3,6 +3,7 @@
 mod apply;
 mod backup;
 mod config;
+mod cost;
 mod data;
 mod doctor;
 pub(crate) mod export;
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub(crate) use backup::BackupArgs;
+pub(crate) use cost::CostArgs;
 pub(crate) use gc::GcArgs;
 pub(crate) use restore::RestoreArgs;
 pub(crate) use run::RunArgs;
@@ -79,6 +81,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Models(command) => done(on_all_cores(models::run(&context, command))),
         Command::Run(args) => on_all_cores(run::run(&context, args)),
         Command::Sync(args) => done(on_all_cores(sync::run(&context, args))),
+        Command::Cost(args) => done(on_one_core(cost::run(&context, args))),
         Command::Apply(args) => done(on_one_core(apply::run(&context, args))),
         Command::Import(command) => done(on_all_cores(import::run(&context, command))),
         Command::Export(command) => done(on_all_cores(export::run(&context, command))),

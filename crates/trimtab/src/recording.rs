@@ -7,8 +7,10 @@ mod relay;
 mod session;
 mod sink;
 mod spool;
+mod stages;
 
 pub(crate) use relay::{Relay, RelayOptions, RunSeen};
 pub(crate) use session::{RecordedRun, Session, SessionOptions};
 pub(crate) use sink::Sink;
 pub(crate) use spool::{Delivery, Spool, deliver, spools};
+pub(crate) use stages::RecordedStages;

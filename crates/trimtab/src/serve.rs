@@ -15,7 +15,7 @@ use trimtab_db::{Db, Migration};
 use trimtab_edge::{HostPolicy, Listener, Server, Shell};
 use trimtab_edge_api::{Api, Backups, ProcessInfo, Services};
 use trimtab_events::EventLog;
-use trimtab_exec::LocalExecutor;
+use trimtab_exec::{Executor, LocalExecutor};
 use trimtab_infer::OnnxEngines;
 use trimtab_loop::{Loop, LoopServices, TrainingEnv};
 use trimtab_monitor::Monitors;
@@ -31,6 +31,7 @@ use crate::{
     config::{self, Config},
     folder::{ClockKind, DataFolder},
     keeper,
+    recording::RecordedStages,
     told::{Exit, Told, told},
 };
 
@@ -153,7 +154,7 @@ pub(crate) async fn start(config: ServerConfig) -> anyhow::Result<Running> {
     let listeners = listen(&config, &access).await?;
     let url = url_of(&listeners);
     let started_at = clock.wall();
-    let services = build(&config, &folder, db, clock, access, metrics, &tasks).await?;
+    let services = build(&config, &url, &folder, db, clock, access, metrics, &tasks).await?;
     services
         .controller
         .set_training_env(StageEnv::of(&config, &url, &services.access))
@@ -272,8 +273,22 @@ fn url_of(listeners: &[Listener]) -> String {
     }
 }
 
+/// What runs the stages of pipelines. Under the replay clock nothing is recorded of them: what a stage used hangs on the
+/// machine, and a replay must not.
+fn executor(config: &ServerConfig, url: &str) -> Arc<dyn Executor> {
+    let plain = LocalExecutor::new(STAGE_GRACE);
+    if config.replay_from.is_some() {
+        return Arc::new(plain);
+    }
+    match RecordedStages::new(plain, url) {
+        Ok(recorded) => Arc::new(recorded),
+        Err(plain) => Arc::new(plain),
+    }
+}
+
 async fn build(
     config: &ServerConfig,
+    url: &str,
     folder: &DataFolder,
     db: Db,
     clock: Clock,
@@ -299,7 +314,7 @@ async fn build(
         worktrees: folder.inside("worktrees")?,
         dvc_cache: folder.inside("dvc-cache")?,
     };
-    let executor = Arc::new(LocalExecutor::new(STAGE_GRACE));
+    let executor = executor(config, url);
     let pipelines = Pipelines::new(db.clone(), clock.clone(), dirs, executor);
     let models = RegistryModels::new(registry.clone(), tracking.clone(), folder.inside("models")?);
     let serving = Serving::new(

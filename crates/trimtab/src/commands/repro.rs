@@ -1,20 +1,26 @@
 //! `trimtab repro`: works on files, without a server.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode, sync::Arc};
 
+use anyhow::Context as _;
+use trimtab_exec::{Executor, LocalExecutor};
 use trimtab_pipeline::{
     CancellationToken, ExecutionStatus, ReproEvent, ReproOptions, StageStatus, repro,
 };
 use trimtab_telemetry::LogFormat;
 
 use super::{Context, logs, told_to_stop};
-use crate::{cli::ReproArgs, config::Flags, told::told};
+use crate::{cli::ReproArgs, client, config::Flags, recording::RecordedStages, told::told};
 
 pub(super) fn run(context: &Context, args: ReproArgs) -> anyhow::Result<ExitCode> {
     logs(LogFormat::Text, "warn");
     let config = context.config(Flags::default())?;
     let cancel = CancellationToken::new();
+    let executor = client::named(context.global.server.as_deref())
+        .map(|server| recorded(&server, &args.folder))
+        .transpose()?;
     let options = ReproOptions {
+        executor,
         force: args.force,
         python: config.python.value,
         cancel: cancel.clone(),
@@ -74,6 +80,19 @@ pub(super) fn run(context: &Context, args: ReproArgs) -> anyhow::Result<ExitCode
             ExitCode::FAILURE
         }
     })
+}
+
+/// Where a server is named, every stage is a run of it.
+fn recorded(server: &str, folder: &Path) -> anyhow::Result<Arc<dyn Executor>> {
+    let root = folder
+        .canonicalize()
+        .with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(
+        match RecordedStages::new(LocalExecutor::default(), server) {
+            Ok(executor) => Arc::new(executor.of_project(&root)),
+            Err(plain) => Arc::new(plain),
+        },
+    )
 }
 
 fn tell(output: crate::output::Output, event: &ReproEvent) {

@@ -49,6 +49,12 @@ pub(crate) struct RunArgs {
     /// How many seconds the server may be away before the run is spooled.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub(crate) patience: u64,
+    /// The folder whose `.trimtab/spool` takes what cannot be delivered [default: this one].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) spool: Option<PathBuf>,
+    /// Say only what goes wrong.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     /// The command and its arguments.
     #[arg(
         value_name = "COMMAND",
@@ -68,7 +74,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<Exit
     let (relay, mut seen) = Relay::start(RelayOptions {
         server: server.clone(),
         workspace: context.global.workspace.clone(),
-        root: folder.clone(),
+        root: args.spool.clone().unwrap_or_else(|| folder.clone()),
         id: PlanId::new().to_string(),
         patience: Duration::from_secs(args.patience),
         console: Arc::clone(&console),
@@ -82,17 +88,16 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<Exit
             .experiment
             .clone()
             .or_else(|| said("MLFLOW_EXPERIMENT_NAME"))
+            .or_else(|| said("TRIMTAB_PROJECT"))
             .unwrap_or_else(|| "Default".to_owned()),
         name: args.name.clone().or_else(|| said("MLFLOW_RUN_NAME")),
-        user: said("LOGNAME").or_else(|| said("USER")).unwrap_or_default(),
+        user: user(),
         folder,
         console: Arc::clone(&console),
         output: context.output,
     };
     let sink = Sink::new(relay.url())?;
-    let mut session = tokio::task::spawn_blocking(move || Session::new(options, sink, clock))
-        .await
-        .context("the environment cannot be read")?;
+    let mut session = Session::new(options, sink, clock).await;
     let status = follow(&args, &relay, &console, &mut session, &mut seen).await?;
     let spool = relay.spooled();
     let runs = session.runs().to_vec();
@@ -105,7 +110,9 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<Exit
             spool: None,
         },
     };
-    told.tell(context);
+    if !args.quiet || told.spool.is_some() {
+        told.tell(context);
+    }
     Ok(code(status))
 }
 
@@ -207,6 +214,21 @@ async fn follow(
 
 fn said(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Who runs this, as MLflow's client would name them.
+fn user() -> String {
+    let of_system = || {
+        Some(
+            nix::unistd::User::from_uid(nix::unistd::getuid())
+                .ok()??
+                .name,
+        )
+    };
+    said("LOGNAME")
+        .or_else(|| said("USER"))
+        .or_else(of_system)
+        .unwrap_or_default()
 }
 
 /// Copies what the command writes to ours and to the console, byte for byte.

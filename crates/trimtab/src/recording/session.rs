@@ -9,6 +9,8 @@ use std::{
     time::Instant,
 };
 
+use anyhow::Context as _;
+use tokio::task::JoinHandle;
 use trimtab_record::{
     CodeState, Console, Environment, Logged, SystemSampler, Usage, UsageMeter, Watcher,
 };
@@ -63,8 +65,6 @@ struct Current {
     console_stored: u64,
     /// What was used before it.
     before: Usage,
-    /// Its next step of system metrics.
-    step: i64,
 }
 
 /// The process, from its start on.
@@ -82,7 +82,9 @@ pub(crate) struct Session {
     sink: Sink,
     clock: Clock,
     began: Time,
-    environment: Environment,
+    /// Being read while the process works: to ask an interpreter for its packages takes a while.
+    reading: Option<JoinHandle<Environment>>,
+    environment: Option<Arc<Environment>>,
     code: Option<CodeState>,
     sampler: SystemSampler,
     process: Option<Metered>,
@@ -95,18 +97,25 @@ pub(crate) struct Session {
     runs: Vec<RecordedRun>,
     waiting: Vec<Logged>,
     samples: Vec<Point>,
+    /// The next step of the machine's metrics.
+    step: i64,
     has_complained: bool,
 }
 
 impl Session {
     /// Reads what there is to read before the process begins.
-    pub(crate) fn new(options: SessionOptions, sink: Sink, clock: Clock) -> Self {
+    pub(crate) async fn new(options: SessionOptions, sink: Sink, clock: Clock) -> Self {
         let began = clock.wall();
         let began_std = std::time::UNIX_EPOCH
             + std::time::Duration::from_millis(u64::try_from(began.as_millis()).unwrap_or(0));
+        let (argv, folder) = (options.argv.clone(), options.folder.clone());
+        let reading = tokio::task::spawn_blocking(move || Environment::read(&argv, &folder));
+        let folder = options.folder.clone();
+        let code = tokio::task::spawn_blocking(move || CodeState::read(&folder)).await;
         Self {
-            environment: Environment::read(&options.argv, &options.folder),
-            code: CodeState::read(&options.folder),
+            reading: Some(reading),
+            environment: None,
+            code: code.unwrap_or_default(),
             watcher: Watcher::new(&options.folder, began_std),
             options,
             sink,
@@ -120,6 +129,7 @@ impl Session {
             runs: Vec::new(),
             waiting: Vec::new(),
             samples: Vec::new(),
+            step: 0,
             has_complained: false,
         }
     }
@@ -136,6 +146,13 @@ impl Session {
     /// The top-level runs that got recordings.
     pub(crate) fn runs(&self) -> &[RecordedRun] {
         &self.runs
+    }
+
+    async fn environment(&mut self) -> Option<Arc<Environment>> {
+        if let Some(reading) = self.reading.take() {
+            self.environment = reading.await.ok().map(Arc::new);
+        }
+        self.environment.clone()
     }
 
     fn console_now<T>(&self, read: impl FnOnce(&Console) -> T) -> T {
@@ -195,7 +212,7 @@ impl Session {
         let is_first = last.is_none() || ours.is_some();
         self.read_usage();
         if let Some(last) = last.filter(|last| !last.is_ours) {
-            let result = self.settle(&last).await;
+            let result = self.settle(&last, console).await;
             self.complain(result);
         }
         if let Some(ours) = ours {
@@ -215,8 +232,10 @@ impl Session {
             console_from,
             console_stored: console_from,
             before,
-            step: 0,
         });
+        if !is_first {
+            self.step = 0;
+        }
         if !self.runs.contains(&recorded) {
             self.runs.push(recorded);
         }
@@ -226,13 +245,17 @@ impl Session {
     }
 
     /// Writes what is so from the beginning on.
-    async fn describe(&self, run: &str, is_ours: bool) -> anyhow::Result<()> {
-        let mut tags = vec![("trimtab.host".to_owned(), self.environment.host.clone())];
+    async fn describe(&mut self, run: &str, is_ours: bool) -> anyhow::Result<()> {
+        let environment = self
+            .environment()
+            .await
+            .context("the environment cannot be read")?;
+        let mut tags = vec![("trimtab.host".to_owned(), environment.host.clone())];
         let mut tag = |key: &str, value: String| tags.push((key.to_owned(), value));
-        if !self.environment.gpus.is_empty() {
-            tag("trimtab.gpu", self.environment.gpus.join(", "));
+        if !environment.gpus.is_empty() {
+            tag("trimtab.gpu", environment.gpus.join(", "));
         }
-        tag("trimtab.command", self.environment.argv.join(" "));
+        tag("trimtab.command", environment.argv.join(" "));
         if is_ours {
             tag("mlflow.source.name", self.source_name());
             tag("mlflow.source.type", "LOCAL".to_owned());
@@ -251,11 +274,14 @@ impl Session {
             }
         }
         self.sink.tags(run, &tags).await?;
-        let environment = serde_json::to_vec_pretty(&self.environment)?;
         self.sink
-            .file(run, "trimtab/environment.json", environment)
+            .file(
+                run,
+                "trimtab/environment.json",
+                serde_json::to_vec_pretty(&*environment)?,
+            )
             .await?;
-        if let Some(requirements) = self.environment.requirements() {
+        if let Some(requirements) = environment.requirements() {
             self.sink
                 .file(run, "trimtab/requirements.txt", requirements.into_bytes())
                 .await?;
@@ -272,7 +298,7 @@ impl Session {
 
     /// The script, as MLflow names a source.
     fn source_name(&self) -> String {
-        let argv = &self.environment.argv;
+        let argv = &self.options.argv;
         let is_python = argv
             .first()
             .and_then(|first| std::path::Path::new(first).file_name())
@@ -334,7 +360,7 @@ impl Session {
     pub(crate) async fn sample(&mut self) {
         let at_ms = self.clock.wall().as_millis();
         let values = self.sampler.sample();
-        let step = self.current.as_ref().map_or(0, |current| current.step);
+        let step = self.step;
         self.samples
             .extend(values.into_iter().map(|(key, value)| Point {
                 key,
@@ -342,9 +368,7 @@ impl Session {
                 at_ms,
                 step,
             }));
-        if let Some(current) = &mut self.current {
-            current.step += 1;
-        }
+        self.step += 1;
         self.flush().await;
         let result = self.store_console().await;
         self.complain(result);
@@ -419,7 +443,7 @@ impl Session {
     }
 
     /// A run's part is over: its usage is known.
-    async fn settle(&mut self, run: &Current) -> anyhow::Result<()> {
+    async fn settle(&mut self, run: &Current, console_to: u64) -> anyhow::Result<()> {
         let usage = self.usage.since(&run.before);
         let at_ms = self.clock.wall().as_millis();
         let values = [
@@ -440,7 +464,7 @@ impl Session {
             })
             .collect();
         self.sink.points(&run.run, &points).await?;
-        let text = self.console_now(|console| console.since(run.console_from));
+        let text = self.console_now(|console| console.part(run.console_from, console_to));
         if text.is_empty() {
             return Ok(());
         }
@@ -458,7 +482,8 @@ impl Session {
         self.stand_in().await;
         self.sample().await;
         if let Some(current) = self.current.take() {
-            let result = self.settle(&current).await;
+            let written = self.console_now(Console::written);
+            let result = self.settle(&current, written).await;
             self.complain(result);
         }
         let end_ms = self.clock.wall().as_millis();

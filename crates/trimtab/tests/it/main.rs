@@ -13,6 +13,7 @@ mod crash;
 mod disk;
 mod gc;
 mod kill;
+mod record;
 mod replay;
 mod s3;
 mod says;
