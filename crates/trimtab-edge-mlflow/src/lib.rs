@@ -11,6 +11,7 @@ mod logged_models;
 mod models;
 mod probes;
 mod refusal;
+mod run_json;
 mod runs;
 mod source;
 mod table;

@@ -1,7 +1,7 @@
 //! Runs and what is logged to them.
 
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::Value;
 use trimtab_edge::CallScope;
 use trimtab_tracking::{
     Batch, CreateRun, Dataset, DatasetInput, DatasetRef, ExperimentRef, MetricPoint, RunSearch,
@@ -15,7 +15,8 @@ use crate::{
     fast::{LogBatch, LogMetric},
     input::{self, Input},
     refusal::Refusal,
-    wire::{self, Answer, Json},
+    run_json::{self, Written},
+    wire::{self, Answer},
 };
 
 const STATUSES: [(&str, RunStatus); 5] = [
@@ -30,7 +31,7 @@ pub(crate) async fn create(
     State(services): State<Services>,
     CallScope(scope): CallScope,
     input: Input,
-) -> Answer {
+) -> Result<Written, Refusal> {
     let create = CreateRun {
         id: None,
         experiment: ExperimentRef::Id(input.experiment()?),
@@ -41,23 +42,23 @@ pub(crate) async fn create(
         tags: input.pairs("tags")?,
     };
     let run = services.tracking.create_run(&scope, create).await?;
-    Ok(Json(json!({ "run": wire::run(&run) })))
+    run_json::run(&run)
 }
 
 pub(crate) async fn get(
     State(services): State<Services>,
     CallScope(scope): CallScope,
     input: Input,
-) -> Answer {
+) -> Result<Written, Refusal> {
     let run = services.tracking.get_run(&scope, input.run()?).await?;
-    Ok(Json(json!({ "run": wire::run(&run) })))
+    run_json::run(&run)
 }
 
 pub(crate) async fn update(
     State(services): State<Services>,
     CallScope(scope): CallScope,
     input: Input,
-) -> Answer {
+) -> Result<Written, Refusal> {
     let update = RunUpdate {
         name: input.text("run_name")?,
         status: input.choice("status", &STATUSES)?,
@@ -67,7 +68,7 @@ pub(crate) async fn update(
         .tracking
         .update_run(&scope, input.run()?, update)
         .await?;
-    Ok(Json(json!({ "run_info": wire::run_info(&run) })))
+    run_json::info(&run)
 }
 
 pub(crate) async fn delete(
@@ -92,7 +93,7 @@ pub(crate) async fn search(
     State(services): State<Services>,
     CallScope(scope): CallScope,
     input: Input,
-) -> Answer {
+) -> Result<Written, Refusal> {
     let search = RunSearch {
         experiments: input::experiment_ids(&input)?,
         filter: input.text("filter")?.unwrap_or_default(),
@@ -103,8 +104,7 @@ pub(crate) async fn search(
         columns: None,
     };
     let page = services.tracking.search_runs(&scope, search).await?;
-    let items: Vec<Value> = page.items.iter().map(wire::run).collect();
-    Ok(wire::list("runs", items, page.next))
+    run_json::page(&page)
 }
 
 fn metric(input: &Input) -> Result<MetricPoint, Refusal> {

@@ -5,10 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde_json::{Map, Value, json};
 use trimtab_registry::{ModelVersion, RegisteredModel, VersionStatus};
-use trimtab_tracking::{
-    DatasetInput, Experiment, LoggedModel, LoggedModelStatus, MetricPoint, Run,
-};
-use trimtab_types::{PageToken, Time};
+use trimtab_tracking::{Experiment, LoggedModel, LoggedModelStatus, MetricPoint};
+use trimtab_types::PageToken;
 
 use crate::refusal::Refusal;
 
@@ -108,70 +106,6 @@ pub(crate) fn metric(point: &MetricPoint) -> Value {
                 .map_or(Value::Null, |model| format!("m-{model}").into()),
         ),
     ])
-}
-
-fn dataset(input: &DatasetInput) -> Value {
-    let dataset = &input.dataset;
-    let tags: Value = input
-        .tags
-        .iter()
-        .map(|(key, value)| json!({ "key": key, "value": value }))
-        .collect();
-    object([
-        ("tags", tags),
-        (
-            "dataset",
-            object([
-                ("name", dataset.name.as_str().into()),
-                ("digest", dataset.digest.as_str().into()),
-                ("source_type", dataset.source_type.as_str().into()),
-                ("source", dataset.source.as_str().into()),
-                ("schema", dataset.schema.clone().into()),
-                ("profile", dataset.profile.clone().into()),
-            ]),
-        ),
-    ])
-}
-
-pub(crate) fn run_info(run: &Run) -> Value {
-    object([
-        ("run_uuid", run.id.to_string().into()),
-        ("experiment_id", run.experiment.to_string().into()),
-        ("run_name", run.name.as_str().into()),
-        ("user_id", run.user.as_str().into()),
-        ("status", run.status.as_str().into()),
-        ("start_time", run.start_time.as_millis().into()),
-        ("end_time", run.end_time.map(Time::as_millis).into()),
-        ("artifact_uri", run.artifact_uri.as_str().into()),
-        ("lifecycle_stage", run.lifecycle.as_str().into()),
-        ("run_id", run.id.to_string().into()),
-    ])
-}
-
-pub(crate) fn run(run: &Run) -> Value {
-    let model_inputs: Vec<Value> = run
-        .model_inputs
-        .iter()
-        .map(|model| json!({ "model_id": format!("m-{model}") }))
-        .collect();
-    let model_outputs: Vec<Value> = run
-        .model_outputs
-        .iter()
-        .map(|(model, step)| json!({ "model_id": format!("m-{model}"), "step": step }))
-        .collect();
-    json!({
-        "info": run_info(run),
-        "data": object([
-            ("metrics", run.metrics.iter().map(metric).collect()),
-            ("params", pairs(&run.params)),
-            ("tags", pairs(&run.tags)),
-        ]),
-        "inputs": object([
-            ("dataset_inputs", run.datasets.iter().map(dataset).collect()),
-            ("model_inputs", model_inputs.into()),
-        ]),
-        "outputs": object([("model_outputs", model_outputs.into())]),
-    })
 }
 
 /// The spellings of [`LoggedModelStatus`], counted from 1.
