@@ -577,3 +577,41 @@ async fn apply_changes_all_or_nothing_and_tells_a_changed_policy() {
     }
     house.running.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_editor_delivers_runs_and_imports_nothing_else() {
+    for house in houses().await {
+        let editor = house.token("default", "editor", Role::Editor).await;
+        let viewer = house.token("default", "viewer", Role::Viewer).await;
+        let id = trimtab_types::RunId::new().to_string();
+        let run = |artifact_uri: String| {
+            json!({ "runs": [{
+                "id": id, "experiment": 0, "name": "r", "user": "u", "status": "FINISHED", "start_ms": 1,
+                "artifact_uri": artifact_uri, "mark": "m",
+            }] })
+        };
+        let own = run(format!("mlflow-artifacts:/0/{id}/artifacts"));
+        let model = json!({ "models": [{ "name": "m", "created_ms": 1, "updated_ms": 1, "last_number": 0, "mark": "m" }] });
+        let experiment = json!({ "experiments": [{
+            "id": 7, "name": "e", "artifact_location": "file:///etc", "created_ms": 1, "updated_ms": 1, "mark": "m",
+        }] });
+        for (token, body, expected) in [
+            (&viewer, &own, 403),
+            (&editor, &run("file:///etc".to_owned()), 403),
+            (
+                &editor,
+                &run(format!("mlflow-artifacts:/1/{id}/artifacts")),
+                403,
+            ),
+            (&editor, &model, 403),
+            (&editor, &experiment, 403),
+            (&editor, &own, 200),
+            (&editor, &own, 200),
+        ] {
+            let (status, said) = house
+                .call("POST", "/api/v1/ingest", Some(token), body)
+                .await;
+            assert_eq!(status, expected, "{body}: {said}");
+        }
+    }
+}

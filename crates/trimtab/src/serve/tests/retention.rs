@@ -20,6 +20,7 @@ async fn what_was_deleted_goes_after_the_set_days_and_not_before() {
     let tasks = Tasks::new();
     let services = build(
         &config,
+        "http://127.0.0.1:0",
         &data,
         db,
         clock,
