@@ -101,6 +101,7 @@ impl Tracking {
             keys("params", &run.params)?;
             keys("tags", &run.tags)?;
         }
+        self.ready(scope).await?;
         let commands = runs.into_iter().map(|run| {
             let scope = scope.clone();
             self.db()

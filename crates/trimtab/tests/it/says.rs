@@ -34,6 +34,10 @@ fn help_fits_a_screen_and_names_every_command() {
       server       Run the server: every protocol on one port
       demo         Play a year of real flights through the loop
       replay       Play your own history through the loop: what would it have done?
+      run          Run a command and record it: metrics of the machine, console, code, environment, and
+                   what it logs
+      sync         Deliver what was recorded while the server was away
+      cost         Show what recorded runs cost, by a file of prices
       apply        Make what a trimtab.yaml says exist
       import       Bring records of another tool into the server (role admin)
       export       Write the records of the server into another tool
