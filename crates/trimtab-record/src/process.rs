@@ -9,7 +9,7 @@ pub(crate) struct Process {
     pub(crate) parent: i32,
     /// When it began, in clock ticks since boot: a process id may come again, with another start.
     pub(crate) began: u64,
-    /// User and system time, in seconds.
+    /// User and system time, its own and that of descendants which were waited for, in seconds.
     pub(crate) cpu_s: f64,
     /// Resident memory, in bytes.
     pub(crate) resident: u64,
@@ -41,7 +41,7 @@ pub(crate) fn parse(stat: &str, ticks: f64, page: u64) -> Option<Process> {
         clippy::cast_precision_loss,
         reason = "a process has less than 2^53 ticks"
     )]
-    let cpu_s = (number(11)? + number(12)?) as f64 / ticks;
+    let cpu_s = (number(11)? + number(12)? + number(13)? + number(14)?) as f64 / ticks;
     Some(Process {
         parent: fields.get(1)?.parse().ok()?,
         began: number(19)?,
@@ -89,14 +89,14 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_brackets_and_spaces() {
-        let stat = "4242 (a ) S 1 (b) R 17 4242 4242 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 3 0 987654 1000 25 18446744073709551615 1 1";
+        let stat = "4242 (a ) S 1 (b) R 17 4242 4242 0 -1 4194304 100 0 0 0 250 50 40 10 20 0 3 0 987654 1000 25 18446744073709551615 1 1";
         let process = parse(stat, 100.0, 4096).unwrap();
         assert_eq!(
             process,
             Process {
                 parent: 17,
                 began: 987_654,
-                cpu_s: 3.0,
+                cpu_s: 3.5,
                 resident: 25 * 4096
             }
         );

@@ -1,8 +1,6 @@
 //! What a process and its descendants used: CPU, GPU and memory over time.
 
-use std::collections::{HashMap, HashSet};
-
-use nix::sys::resource::{UsageWho, getrusage};
+use std::collections::HashSet;
 
 use crate::{gpu, process};
 
@@ -38,16 +36,20 @@ impl Usage {
     }
 }
 
-/// Meters a process tree by reading `/proc` again and again. A descendant that lives and dies between two readings is
-/// seen by its parent's wait alone, so the end is corrected by what the system tells of all our children.
+/// How often the GPUs are asked, in seconds: every question starts a program.
+const ASK_GPUS_S: f64 = 5.0;
+
+/// Meters a process tree by reading `/proc` again and again. A process tells of descendants that it has waited for too,
+/// so that nothing is missed which lives and dies between two readings; for the same reason the last reading is to be
+/// made when the child has ended and has not been waited for yet ([`UsageMeter::ended`]).
 #[derive(Debug)]
 pub struct UsageMeter {
     root: i32,
     usage: Usage,
-    /// The last CPU seconds of each process that was seen, by its id and its start.
-    seen: HashMap<(i32, u64), f64>,
-    children_before: f64,
     has_gpu: bool,
+    gpu_asked_s: f64,
+    /// How many GPUs the tree held when they were last asked, and how much of them computed.
+    gpus: (f64, f64),
 }
 
 impl UsageMeter {
@@ -56,70 +58,65 @@ impl UsageMeter {
         Self {
             root: i32::try_from(root).unwrap_or(i32::MAX),
             usage: Usage::default(),
-            seen: HashMap::new(),
-            children_before: children(),
             has_gpu: !gpu::gpus().is_empty(),
+            gpu_asked_s: f64::INFINITY,
+            gpus: (0.0, 0.0),
         }
+    }
+
+    /// Blocks until a child of ours has ended, and leaves it to be waited for.
+    pub fn ended(child: u32) {
+        use nix::sys::wait::{Id, WaitPidFlag, waitid};
+        let child = nix::unistd::Pid::from_raw(i32::try_from(child).unwrap_or(i32::MAX));
+        // An error is that there is no such child: then there is nothing to wait for.
+        while waitid(Id::Pid(child), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
+            == Err(nix::errno::Errno::EINTR)
+        {}
     }
 
     /// Reads, `seconds` after the last reading.
     pub fn read(&mut self, seconds: f64) -> Usage {
         let tree = process::tree(self.root);
-        let mut resident = 0;
-        for (pid, process) in &tree {
-            resident += process.resident;
-            self.seen.insert((*pid, process.began), process.cpu_s);
-        }
+        let resident = tree.values().map(|process| process.resident).sum();
+        let cpu_s = tree.values().map(|process| process.cpu_s).sum();
         let gib = bytes(resident) / f64::from(1 << 30);
         self.usage.memory_gib_s += gib * seconds;
         self.usage.memory_peak_mib = self.usage.memory_peak_mib.max(gib * 1024.0);
         self.usage.wall_s += seconds;
-        self.usage.cpu_s = self.usage.cpu_s.max(self.seen.values().sum());
+        // What leaves the tree while it works takes its time with it.
+        self.usage.cpu_s = self.usage.cpu_s.max(cpu_s);
         if self.has_gpu {
-            let pids: HashSet<i32> = tree.into_keys().collect();
-            self.read_gpus(&pids, seconds);
+            self.gpu_asked_s += seconds;
+            if self.gpu_asked_s >= ASK_GPUS_S {
+                self.gpu_asked_s = 0.0;
+                self.gpus = ask_gpus(&tree.into_keys().collect());
+            }
+            self.usage.gpu_held_s += self.gpus.0 * seconds;
+            self.usage.gpu_s += self.gpus.1 * seconds;
         }
         self.usage
     }
+}
 
-    fn read_gpus(&mut self, pids: &HashSet<i32>, seconds: f64) {
-        let held = gpu::holders()
-            .into_iter()
-            .filter(|pid| pids.contains(pid))
-            .count();
-        if held == 0 {
-            return;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a machine has a few GPUs")]
-        let held = held as f64;
-        let gpus = gpu::gpus();
-        let busy: f64 = gpus.iter().filter_map(|gpu| gpu.utilization).sum::<f64>() / 100.0;
-        self.usage.gpu_held_s += held * seconds;
-        self.usage.gpu_s += busy.min(held) * seconds;
+/// How many GPUs these processes hold, and how much of them computes.
+fn ask_gpus(pids: &HashSet<i32>) -> (f64, f64) {
+    let held = gpu::holders()
+        .into_iter()
+        .filter(|pid| pids.contains(pid))
+        .count();
+    if held == 0 {
+        return (0.0, 0.0);
     }
-
-    /// Reads for the last time, when the child has ended and has been waited for.
-    pub fn finish(&mut self, seconds: f64) -> Usage {
-        self.usage.wall_s += seconds;
-        self.usage.cpu_s = self.usage.cpu_s.max(children() - self.children_before);
-        self.usage
-    }
+    #[expect(clippy::cast_precision_loss, reason = "a machine has a few GPUs")]
+    let held = held as f64;
+    let gpus = gpu::gpus();
+    let busy: f64 = gpus.iter().filter_map(|gpu| gpu.utilization).sum::<f64>() / 100.0;
+    (held, busy.min(held))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "memory is told in mebibytes")]
 fn bytes(count: u64) -> f64 {
     count as f64
-}
-
-/// CPU seconds of all children of ours that were waited for, and of theirs.
-fn children() -> f64 {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else {
-        return 0.0;
-    };
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of a process fit")]
-    let seconds =
-        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
 #[cfg(test)]
@@ -157,8 +154,11 @@ input()
         assert!(usage.memory_peak_mib > 60.0, "{usage:?}");
         assert!((usage.memory_gib_s - usage.memory_peak_mib / 1024.0 * 2.0).abs() < 1e-9);
         drop(child.stdin.take());
+        UsageMeter::ended(child.id());
+        let usage = meter.read(1.0);
         child.wait().unwrap();
-        let usage = meter.finish(1.0);
+        // Nothing that we start ourselves is counted.
+        assert!((meter.read(0.0).cpu_s - usage.cpu_s).abs() < 1e-9);
         assert!(usage.cpu_s >= 0.5 && usage.cpu_s < 30.0, "{usage:?}");
         assert!((usage.wall_s - 3.0).abs() < 1e-9);
         let since = usage.since(&Usage {

@@ -17,7 +17,7 @@ use tokio::{
     sync::mpsc,
     time::Instant,
 };
-use trimtab_record::Console;
+use trimtab_record::{Console, UsageMeter};
 use trimtab_telemetry::LogFormat;
 use trimtab_types::{Clock, PlanId};
 
@@ -69,6 +69,16 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<Exit
     logs(LogFormat::Text, "off");
     let folder = std::env::current_dir().context("the folder that this runs in is gone")?;
     let server = client::recorded_at(context.global.server.as_deref());
+    if url::Url::parse(&server)
+        .is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
+    {
+        return Err(Told::new(
+            Exit::Refused,
+            "the server's address holds a user or a password, which would be shown and kept",
+        )
+        .hint("name the server without, and put the token into TRIMTAB_TOKEN or MLFLOW_TRACKING_TOKEN")
+        .into());
+    }
     let clock = Clock::system();
     let console = Arc::<Mutex<Console>>::default();
     let (relay, mut seen) = Relay::start(RelayOptions {
@@ -173,9 +183,10 @@ async fn follow(
     let mut look = tokio::time::interval_at(began + LOOK, LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut was_told = None;
-    let status = loop {
+    let mut over = tokio::task::spawn_blocking(move || UsageMeter::ended(pid));
+    loop {
         tokio::select! {
-            status = child.wait() => break status.context("the command cannot be waited for")?,
+            _ = &mut over => break,
             Some(seen) = seen.recv() => session.seen(seen).await,
             signal = signals.next() => {
                 was_told = Some(signal);
@@ -195,7 +206,12 @@ async fn follow(
                 }
             }
         }
-    };
+    }
+    session.ended();
+    let status = child
+        .wait()
+        .await
+        .context("the command cannot be waited for")?;
     // A descendant that keeps the pipes open must not keep us: what it says later is not recorded.
     let ended = async { while copies.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(LOOK, ended).await;

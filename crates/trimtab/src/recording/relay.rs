@@ -97,6 +97,8 @@ struct Relayed {
     spool: OnceCell<Spool>,
     seen: mpsc::Sender<RunSeen>,
     authority: String,
+    /// What paths begin with. Other users of this machine reach loopback too, and must not act with our token.
+    secret: String,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -116,6 +118,7 @@ impl Relay {
             .map(|listener| listener.address.to_string())
             .unwrap_or_default();
         let (sender, seen) = mpsc::channel(SIGHTINGS);
+        let secret = format!("/{:032x}", rand::random::<u128>());
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
@@ -133,12 +136,13 @@ impl Relay {
             spool: OnceCell::new(),
             seen: sender,
             authority: authority.clone(),
+            secret: secret.clone(),
         });
         let tasks = Tasks::new();
         let router = Router::new().fallback(pass).with_state(Arc::clone(&state));
         let server = Server::start(listeners, router, &tasks);
         let relay = Self {
-            url: format!("http://{authority}"),
+            url: format!("http://{authority}{secret}"),
             state,
             server,
             tasks,
@@ -220,14 +224,21 @@ async fn pass(State(relay): State<Arc<Relayed>>, request: Request) -> Response {
     let port = relay.authority.rsplit(':').next().unwrap_or_default();
     let is_ours =
         host.is_some_and(|host| host == relay.authority || host == format!("localhost:{port}"));
-    if !is_ours || request.headers().contains_key(header::ORIGIN) {
+    let path = request
+        .uri()
+        .path_and_query()
+        .and_then(|path| path.as_str().strip_prefix(&relay.secret))
+        .and_then(|path| path.parse::<http::uri::PathAndQuery>().ok());
+    let Some(path) = path.filter(|_| is_ours && !request.headers().contains_key(header::ORIGIN))
+    else {
         return refusal(
             StatusCode::FORBIDDEN,
             "PERMISSION_DENIED",
             "this address is for the process that `trimtab run` started",
         );
-    }
-    let (head, body) = request.into_parts();
+    };
+    let (mut head, body) = request.into_parts();
+    head.uri = path.into();
     let length = head
         .headers
         .get(header::CONTENT_LENGTH)
@@ -283,21 +294,26 @@ impl Relayed {
             .uri
             .path_and_query()
             .map_or("/", http::uri::PathAndQuery::as_str);
+        let is_server = base == self.options.server;
         let headers: HeaderMap = head
             .headers
             .iter()
-            .filter(|(name, _)| !is_hop(name) && name.as_str() != OURS)
+            .filter(|(name, _)| {
+                // A spool knows no token.
+                let is_for_it = is_server || **name != header::AUTHORIZATION;
+                !is_hop(name) && name.as_str() != OURS && is_for_it
+            })
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let mut request = self
             .http
             .request(head.method.clone(), format!("{base}{path}"))
             .headers(headers);
-        if let Some(workspace) = &self.options.workspace {
+        if let Some(workspace) = self.options.workspace.as_ref().filter(|_| is_server) {
             request = request.header("x-trimtab-workspace", workspace);
         }
         if !head.headers.contains_key(header::AUTHORIZATION)
-            && base == self.options.server
+            && is_server
             && let Some(token) = crate::client::token()
         {
             request = request.bearer_auth(token);

@@ -471,12 +471,14 @@ impl Session {
         self.sink.file(&run.run, "trimtab/console.log", text).await
     }
 
+    /// The process has ended, and is not waited for yet: it still tells what it used.
+    pub(crate) fn ended(&mut self) {
+        self.read_usage();
+        self.process = None;
+    }
+
     /// The process has ended, and was waited for.
     pub(crate) async fn finish(&mut self, status: &str) {
-        if let Some(mut process) = self.process.take() {
-            let seconds = process.read.elapsed().as_secs_f64();
-            self.usage = process.meter.finish(seconds);
-        }
         let logged = self.watcher.finish();
         self.take(logged).await;
         self.stand_in().await;

@@ -1,8 +1,10 @@
 //! Writes recordings to runs, by MLflow's REST API through the relay: the server, the spool and another's MLflow server
 //! take them alike.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::relay::OURS;
@@ -11,6 +13,13 @@ use super::relay::OURS;
 const POINTS: usize = 1_000;
 /// Params and tags of one request.
 const PAIRS: usize = 100;
+
+/// How long is waited before a request is sent again.
+const AGAIN: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 
 /// A point of a metric.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,20 +49,34 @@ impl Sink {
         })
     }
 
+    /// Sends a request that does the same once and twice, again where the server has trouble, as MLflow's client does.
     async fn send(&self, request: reqwest::RequestBuilder, what: &str) -> anyhow::Result<Value> {
+        for wait in AGAIN {
+            let Some(copy) = request.try_clone() else {
+                break;
+            };
+            match self.send_once(copy, what).await {
+                Ok((status, said)) if !status.is_server_error() => {
+                    return checked(status, &said, what);
+                }
+                Ok(_) | Err(_) => tokio::time::sleep(wait).await,
+            }
+        }
+        let (status, said) = self.send_once(request, what).await?;
+        checked(status, &said, what)
+    }
+
+    async fn send_once(
+        &self,
+        request: reqwest::RequestBuilder,
+        what: &str,
+    ) -> anyhow::Result<(StatusCode, String)> {
         let answer = request
             .header(OURS, "1")
             .send()
             .await
             .with_context(|| format!("cannot {what}"))?;
-        let status = answer.status();
-        let text = answer.text().await.unwrap_or_default();
-        if !status.is_success() {
-            let said: Value = serde_json::from_str(&text).unwrap_or_default();
-            let message = said["message"].as_str().unwrap_or(&text);
-            bail!("cannot {what}: {status}: {message}");
-        }
-        Ok(serde_json::from_str(&text).unwrap_or_default())
+        Ok((answer.status(), answer.text().await.unwrap_or_default()))
     }
 
     async fn post(&self, path: &str, body: &Value, what: &str) -> anyhow::Result<Value> {
@@ -105,7 +128,13 @@ impl Sink {
             "experiment_id": experiment, "start_time": start_ms, "run_name": name, "user_id": user,
             "tags": [{ "key": "mlflow.user", "value": user }, { "key": "mlflow.runName", "value": name }],
         });
-        let said = self.post("runs/create", &body, "make a run").await?;
+        // Once: a second time would make a second run.
+        let url = format!("{}/api/2.0/mlflow/runs/create", self.url);
+        let what = "make a run";
+        let (status, said) = self
+            .send_once(self.http.post(url).json(&body), what)
+            .await?;
+        let said = checked(status, &said, what)?;
         said["run"]["info"]["run_id"]
             .as_str()
             .map(str::to_owned)
@@ -205,6 +234,15 @@ impl Sink {
         let request = self.http.request(Method::PUT, url).body(content);
         self.send(request, &what).await.map(drop)
     }
+}
+
+fn checked(status: StatusCode, text: &str, what: &str) -> anyhow::Result<Value> {
+    let said: Value = serde_json::from_str(text).unwrap_or_default();
+    if !status.is_success() {
+        let message = said["message"].as_str().unwrap_or(text);
+        bail!("cannot {what}: {status}: {message}");
+    }
+    Ok(said)
 }
 
 /// JSON has no word for these; MLflow takes texts.

@@ -273,7 +273,16 @@ fn a_script_is_recorded_as_it_stands() {
 #[test]
 fn what_was_recorded_while_the_server_was_away_is_delivered_once() {
     let world = World::new();
-    let output = world.run(&[], TRAIN);
+    fs::write(world.path().join("train.py"), TRAIN).unwrap();
+    // The server's token is none of the spool's.
+    let output = world
+        .command()
+        .args(["run", "--patience", "1", "--"])
+        .arg(python())
+        .arg("train.py")
+        .env("MLFLOW_TRACKING_TOKEN", "a token of the server")
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(
@@ -407,15 +416,29 @@ fn files_of_tensorboard_and_wandb_are_read() {
     for name in ["torch.tfevents", "offline.wandb"] {
         fs::copy(files.join(name), world.path().join(name)).unwrap();
     }
-    // It holds one open while it works, and leaves the other.
-    let script = "
-import os, time
-os.makedirs('runs/x'); os.makedirs('wandb/offline-run-1')
-open('wandb/offline-run-1/run-1.wandb', 'wb').write(open('offline.wandb', 'rb').read())
-with open('runs/x/events.out.tfevents.1', 'wb') as out:
-    out.write(open('torch.tfevents', 'rb').read()); out.flush()
-    time.sleep(2.5)
-";
+    // It holds one open until its points are on the run, and leaves the other. Nobody without the address's secret gets in.
+    let script = r#"
+import json, os, time, urllib.error, urllib.parse, urllib.request
+uri = os.environ["MLFLOW_TRACKING_URI"]
+def call(path, body, base=uri):
+    request = urllib.request.Request(f"{base}/api/2.0/mlflow/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    return json.load(urllib.request.urlopen(request))
+try:
+    call("experiments/search", {"max_results": 1}, "http://" + urllib.parse.urlsplit(uri).netloc)
+    raise SystemExit("the relay let a stranger in")
+except urllib.error.HTTPError as error:
+    assert error.code == 403, error
+os.makedirs("runs/x"); os.makedirs("wandb/offline-run-1")
+open("wandb/offline-run-1/run-1.wandb", "wb").write(open("offline.wandb", "rb").read())
+with open("runs/x/events.out.tfevents.1", "wb") as out:
+    out.write(open("torch.tfevents", "rb").read()); out.flush()
+    until = time.monotonic() + 60
+    while True:
+        ids = [e["experiment_id"] for e in call("experiments/search", {"max_results": 9})["experiments"]]
+        if call("runs/search", {"experiment_ids": ids, "filter": "metrics.acc > 0.3"}).get("runs"): break
+        assert time.monotonic() < until, "the points were not read while the file was open"
+        time.sleep(0.1)
+"#;
     let output = world.run(&["--experiment", "others"], script);
     assert_eq!(
         output.status.code(),
@@ -453,6 +476,19 @@ fn how_a_command_ends_is_how_its_run_ends() {
         end("dies", &["sh", "-c", "kill -9 $$"]).status.code(),
         Some(137)
     );
+    let leaky = world
+        .command()
+        .args([
+            "run",
+            "--server",
+            "http://me:word@127.0.0.1:9",
+            "--",
+            "true",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(leaky.status.code(), Some(4));
+    assert!(!String::from_utf8_lossy(&leaky.stderr).contains("word@"));
     let missing = end("missing", &["no-such-command"]);
     assert_eq!(missing.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("hint: name a command"));
