@@ -62,6 +62,14 @@ impl Failure {
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// What happened and what to do about it, where a protocol has one text for both.
+    pub fn told(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} (hint: {hint})", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// The kind that a bare HTTP status stands for.
     pub(crate) fn of_status(status: StatusCode, message: String) -> Self {
         let code = match status.as_u16() {

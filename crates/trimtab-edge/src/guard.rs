@@ -18,7 +18,7 @@ use trimtab_types::{ErrorCode, Scope, Verb};
 
 use crate::{
     AuditObject, BodyLimit, CallScope, Edge, Failure, Fallback, Gate, HostPolicy, RequestId, Route,
-    Table, edge_of, metrics::EdgeMetrics, paths::is_protocol_path, request, shape,
+    Table, edge_of, grpc, metrics::EdgeMetrics, paths::is_protocol_path, request, shape,
 };
 
 /// Texts longer than this are no refusals of extractors.
@@ -56,8 +56,7 @@ pub(crate) async fn guard(
         Err(refused) => (refused.response, refused.scope),
     };
     let about = response.extensions().get::<AuditObject>().cloned();
-    let mut response = shaped(edge, response, &id).await;
-    let status = response.status().as_u16();
+    let (mut response, status) = shaped(edge, response, &id).await;
     guard
         .metrics
         .count(edge, status, started.elapsed().as_secs_f64());
@@ -158,9 +157,10 @@ fn unknown(guard: &Guard, request: Request) -> Refused {
         }
         return refused;
     }
-    if is_grpc(request.headers()) {
+    if grpc::is_grpc(request.headers()) {
+        let failure = Failure::new(ErrorCode::Unsupported, format!("there is no method {path}"));
         return Refused {
-            response: unimplemented(&path),
+            response: grpc::refusal(&failure),
             scope: None,
         };
     }
@@ -183,32 +183,10 @@ fn unknown(guard: &Guard, request: Request) -> Refused {
         .into()
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/grpc"))
-}
-
-/// gRPC's own "no such method": status 12 in the headers of a 200.
-fn unimplemented(path: &str) -> Response {
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/grpc"),
-    );
-    headers.insert("grpc-status", HeaderValue::from_static("12"));
-    if let Ok(message) = HeaderValue::from_str(&format!("there is no method {path}")) {
-        headers.insert("grpc-message", message);
-    }
-    response
-}
-
 fn word(edge: Edge) -> &'static str {
     match edge {
         Edge::Mlflow => "MLflow API",
-        Edge::Oip => "inference",
+        Edge::Oip | Edge::Grpc => "inference",
         Edge::Scoring => "scoring",
         Edge::Api => "API",
     }
@@ -348,8 +326,9 @@ async fn run(guard: &Guard, request: Request, next: Next) -> Response {
     }
 }
 
-/// Spells a refusal in the edge's shape: ours, and the plain texts of axum's extractors.
-async fn shaped(edge: Edge, mut response: Response, id: &RequestId) -> Response {
+/// Spells a refusal in the edge's shape: ours, and the plain texts of axum's extractors. Says which HTTP status it
+/// stands for: gRPC's refusals are answered with 200.
+async fn shaped(edge: Edge, mut response: Response, id: &RequestId) -> (Response, u16) {
     let status = response.status();
     let failure = if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         failure
@@ -363,7 +342,7 @@ async fn shaped(edge: Edge, mut response: Response, id: &RequestId) -> Response 
         response = Response::from_parts(parts, Body::empty());
         Failure::of_status(status, text)
     } else {
-        return response;
+        return (response, status.as_u16());
     };
     if failure.code == ErrorCode::Internal {
         tracing::error!(request_id = %id.0, message = failure.message, "internal error");
@@ -372,7 +351,7 @@ async fn shaped(edge: Edge, mut response: Response, id: &RequestId) -> Response 
     if let Some(allowed) = response.headers_mut().remove(header::ALLOW) {
         shaped.headers_mut().insert(header::ALLOW, allowed);
     }
-    shaped
+    (shaped, failure.http_status().as_u16())
 }
 
 fn is_plain_text(response: &Response) -> bool {

@@ -5,6 +5,7 @@
 //! so nothing is reachable without a decision about who may reach it.
 
 mod failure;
+pub mod grpc;
 mod guard;
 mod listen;
 mod metrics;

@@ -8,6 +8,8 @@ pub enum Edge {
     Mlflow,
     /// The Open Inference Protocol V2, and scoring under `/serve/{endpoint}`.
     Oip,
+    /// The Open Inference Protocol V2 over gRPC, and gRPC's health check.
+    Grpc,
     /// Scoring, SageMaker, Vertex AI and Azure ML paths at the root: only in `trimtab models serve`.
     Scoring,
     /// Our own API, the console, metrics and probes.
@@ -32,6 +34,13 @@ const OWNED: &[(Edge, &[&str])] = &[
         ],
     ),
     (Edge::Oip, &["/v2", "/v2/", "/serve/"]),
+    (
+        Edge::Grpc,
+        &[
+            "/inference.GRPCInferenceService/",
+            "/grpc.health.v1.Health/",
+        ],
+    ),
     (
         Edge::Scoring,
         &[
@@ -70,6 +79,7 @@ impl Edge {
         match self {
             Self::Mlflow => "mlflow",
             Self::Oip => "oip",
+            Self::Grpc => "grpc",
             Self::Scoring => "scoring",
             Self::Api => "api",
         }
@@ -84,7 +94,13 @@ impl Edge {
             .any(|row| matches_row(row, path))
     }
 
-    pub(crate) const ALL: [Self; 4] = [Self::Mlflow, Self::Oip, Self::Scoring, Self::Api];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Mlflow,
+        Self::Oip,
+        Self::Grpc,
+        Self::Scoring,
+        Self::Api,
+    ];
 }
 
 /// The edge that answers for a path, whether or not it serves it; [`Edge::Api`] for what nobody owns.
@@ -121,7 +137,7 @@ mod tests {
 
     #[test]
     fn no_two_edges_of_one_server_own_a_path() {
-        let server = [Edge::Mlflow, Edge::Oip, Edge::Api];
+        let server = [Edge::Mlflow, Edge::Oip, Edge::Grpc, Edge::Api];
         for (edge, rows) in OWNED.iter().filter(|(edge, _)| server.contains(edge)) {
             for row in *rows {
                 for other in server.iter().filter(|other| *other != edge) {
@@ -133,11 +149,12 @@ mod tests {
 
     #[test]
     fn an_unknown_path_belongs_to_the_protocol_of_its_prefix() {
-        let server = [Edge::Mlflow, Edge::Oip, Edge::Api];
+        let server = [Edge::Mlflow, Edge::Oip, Edge::Grpc, Edge::Api];
         for (path, edge) in [
             ("/api/2.0/mlflow/nothing", Edge::Mlflow),
             ("/api/v1/nothing", Edge::Api),
             ("/v2/models/x/nothing", Edge::Oip),
+            ("/inference.GRPCInferenceService/Nothing", Edge::Grpc),
             ("/v1/models", Edge::Api),
             ("/health", Edge::Mlflow),
         ] {

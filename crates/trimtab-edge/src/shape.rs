@@ -5,13 +5,14 @@ use http::{HeaderValue, header};
 use serde_json::{Value, json};
 use trimtab_types::ErrorCode;
 
-use crate::{Edge, Failure};
+use crate::{Edge, Failure, grpc};
 
 /// The response that a protocol's clients understand.
 pub(crate) fn render(edge: Edge, failure: &Failure, request_id: &str) -> Response {
     let body = match edge {
         Edge::Mlflow => mlflow(failure),
         Edge::Oip => oip(failure),
+        Edge::Grpc => return grpc::refusal(failure),
         Edge::Scoring => scoring(failure),
         Edge::Api => api(failure, request_id),
     };
@@ -61,12 +62,12 @@ fn mlflow(failure: &Failure) -> Value {
     } else {
         word
     };
-    json!({ "error_code": word, "message": with_hint(failure) })
+    json!({ "error_code": word, "message": failure.told() })
 }
 
 /// The V2 protocol's error object.
 fn oip(failure: &Failure) -> Value {
-    json!({ "error": with_hint(failure) })
+    json!({ "error": failure.told() })
 }
 
 /// MLflow's scoring server spells errors as its tracking server does.
@@ -84,7 +85,7 @@ fn scoring(failure: &Failure) -> Value {
         | ErrorCode::Unsupported
         | ErrorCode::Internal => return mlflow(failure),
     };
-    json!({ "error_code": word, "message": with_hint(failure) })
+    json!({ "error_code": word, "message": failure.told() })
 }
 
 fn api(failure: &Failure, request_id: &str) -> Value {
@@ -100,13 +101,6 @@ fn api(failure: &Failure, request_id: &str) -> Value {
         error["field"] = Value::from(field.as_str());
     }
     json!({ "error": error })
-}
-
-fn with_hint(failure: &Failure) -> String {
-    match &failure.hint {
-        Some(hint) => format!("{} (hint: {hint})", failure.message),
-        None => failure.message.clone(),
-    }
 }
 
 #[cfg(test)]
@@ -137,7 +131,8 @@ mod tests {
             assert_eq!(mlflow(&failure)["error_code"], word);
             assert_eq!(oip(&failure)["error"], "it failed (hint: do this)");
             assert_eq!(api(&failure, "r")["error"]["code"], code.as_str());
-            for edge in Edge::ALL {
+            // gRPC's statuses have a test of their own.
+            for edge in Edge::ALL.into_iter().filter(|edge| *edge != Edge::Grpc) {
                 let response = render(edge, &failure, "r");
                 assert_eq!(response.status(), status);
             }
