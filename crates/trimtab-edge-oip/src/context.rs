@@ -1,6 +1,7 @@
 //! What travels beside the tensors: the headers of ours, and names and versions in paths.
 
 use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
 use trimtab_edge::Failure;
 use trimtab_serving::{PredictRequest, Prediction};
 use trimtab_types::{Name, Time};
@@ -63,6 +64,42 @@ pub(crate) fn bounded(field: &str, key: String) -> Result<String, Failure> {
 pub(crate) fn event_time(field: &str, text: &str) -> Result<Time, Failure> {
     text.parse()
         .map_err(|error: trimtab_types::TimeError| Failure::invalid(field, error.to_string()))
+}
+
+/// Row keys: a list, or (for clients whose parameters must be scalars) a list as JSON in a string.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum RowKeys {
+    List(Vec<Key>),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Key {
+    Text(String),
+    Number(i64),
+}
+
+impl RowKeys {
+    /// The keys, none of them empty or endless.
+    pub(crate) fn check(self) -> Result<Vec<String>, Failure> {
+        let keys = match self {
+            Self::List(keys) => keys,
+            Self::Text(text) => serde_json::from_str(&text).map_err(|error| {
+                Failure::invalid(
+                    "parameters.row_keys",
+                    format!("`row_keys` is neither a list nor a list as JSON text: {error}"),
+                )
+            })?,
+        };
+        keys.into_iter()
+            .map(|key| match key {
+                Key::Text(text) => bounded("parameters.row_keys", text),
+                Key::Number(number) => Ok(number.to_string()),
+            })
+            .collect()
+    }
 }
 
 /// The endpoint that a path names; what cannot be a name is the name of nothing.

@@ -6,9 +6,14 @@
 //! Numbers that JSON does not have: V2 writes and reads `"NaN"`, `"Infinity"` and `"-Infinity"` as strings (as
 //! protobuf's JSON does); scoring writes `null`, and reads `null` as NaN, as pandas does.
 
+mod binary;
 mod body;
+mod classify;
 mod context;
+mod describe;
 mod element;
+mod grpc;
+mod infer;
 mod scoring;
 mod v2;
 
@@ -16,6 +21,8 @@ use axum::extract::FromRef;
 use trimtab_edge::{BodyLimit, Edge, Route, Routes};
 use trimtab_serving::Serving;
 use trimtab_types::{Name, Verb};
+
+pub use self::grpc::grpc_routes;
 
 /// How large an inference request may be, packed and unpacked.
 pub(crate) const MAX_BODY: usize = 64 << 20;

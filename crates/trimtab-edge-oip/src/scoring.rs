@@ -270,11 +270,7 @@ fn refused(failure: Failure) -> Response {
     if failure.code == ErrorCode::Internal {
         tracing::error!(message = failure.message, "scoring failed");
     }
-    let message = match &failure.hint {
-        Some(hint) => format!("{} (hint: {hint})", failure.message),
-        None => failure.message.clone(),
-    };
-    let body = json!({ "error_code": word, "message": message });
+    let body = json!({ "error_code": word, "message": failure.told() });
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = failure.http_status();
     response.headers_mut().insert(

@@ -1,6 +1,5 @@
 //! The handlers of `/v2/…`.
 
-mod binary;
 mod metadata;
 mod request;
 mod response;
@@ -15,10 +14,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use trimtab_edge::{CallScope, Failure};
-use trimtab_serving::{PredictRequest, Serving};
+use trimtab_serving::Serving;
 use trimtab_types::Scope;
 
-use crate::{body, context};
+use crate::{body, context, describe, infer::InferRequest};
 
 /// The length of the JSON part of a body with binary tensors.
 const HEADER_LENGTH: &str = "inference-header-content-length";
@@ -37,9 +36,9 @@ pub(crate) async fn live() -> StatusCode {
 /// GET /v2.
 pub(crate) async fn server(_: CallScope) -> Json<Value> {
     Json(json!({
-        "name": "trimtab",
-        "version": env!("CARGO_PKG_VERSION"),
-        "extensions": ["binary_tensor_data", "parameters", "model_configuration"],
+        "name": describe::NAME,
+        "version": describe::VERSION,
+        "extensions": describe::EXTENSIONS,
     }))
 }
 
@@ -92,9 +91,9 @@ pub(crate) async fn infer(
     let info = serving.model_info(&scope, &name, version)?;
     let body = body::read(&headers, body).await?;
     let asked = match header_length(&headers)? {
-        None => request::InferRequest::json(&body)?,
-        Some(0) => request::InferRequest::raw(&info, &body)?,
-        Some(length) => request::InferRequest::binary(&body, length)?,
+        None => InferRequest::json(&body)?,
+        Some(0) => InferRequest::raw(&info, &body)?,
+        Some(length) => InferRequest::binary(&body, length)?,
     };
     answer(&serving, &scope, &name, version, &headers, asked).await
 }
@@ -105,25 +104,11 @@ async fn answer(
     name: &trimtab_types::Name,
     version: Option<i64>,
     headers: &HeaderMap,
-    asked: request::InferRequest,
+    asked: InferRequest,
 ) -> Result<Response, Failure> {
-    let request::InferRequest {
-        id,
-        inputs,
-        row_keys,
-        event_time,
-        outputs: wanted,
-    } = asked;
-    let mut request = PredictRequest {
-        inputs,
-        row_keys,
-        client_request_id: id.clone(),
-        assignment_key: None,
-        event_time,
-        version,
-    };
-    context::take_headers(headers, &mut request)?;
-    let prediction = serving.predict(scope, name, request).await?;
+    let (id, prediction, wanted) = asked
+        .predict(serving, scope, name, version, headers)
+        .await?;
     let encoded = response::encode(name, id.as_deref(), &prediction, &wanted)?;
     let mut response = Response::new(Body::empty());
     let out = response.headers_mut();

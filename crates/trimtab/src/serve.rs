@@ -417,6 +417,10 @@ fn edges(shell: Shell, services: &Services, process: ProcessInfo) -> Shell {
             services.webhooks.clone(),
         ))
         .mount(trimtab_edge_oip::routes(services.serving.clone()))
+        .mount(trimtab_edge_oip::grpc_routes(
+            services.serving.clone(),
+            services.stopping.clone(),
+        ))
         .mount(trimtab_edge_api::routes(Api::new(
             services.clone(),
             process,

@@ -5,6 +5,8 @@ use trimtab_infer::{DataType, TensorSpec};
 use trimtab_serving::ModelInfo;
 use trimtab_types::Name;
 
+use crate::describe;
+
 /// The model's metadata.
 pub(super) fn metadata(name: &Name, info: &ModelInfo) -> Value {
     let tensors = |specs: &[TensorSpec]| -> Vec<Value> {
@@ -46,7 +48,7 @@ pub(super) fn config(name: &Name, info: &ModelInfo) -> Value {
     json!({
         "name": name,
         "platform": info.platform,
-        "backend": "onnxruntime",
+        "backend": describe::backend(info),
         "version_policy": { "specific": { "versions": info.versions } },
         "max_batch_size": 0,
         "input": tensors(&info.signature.inputs),

@@ -11,51 +11,23 @@ use serde_json::value::RawValue;
 use trimtab_edge::{Failure, json_reason};
 use trimtab_infer::{DataType, Tensor, TensorData};
 use trimtab_serving::ModelInfo;
-use trimtab_types::Time;
 
-use super::binary;
 use crate::{
-    context::{bounded, event_time},
+    binary,
+    context::{RowKeys, bounded, event_time},
     element::{Elements, Nulls},
+    infer::{InferRequest, MAX_RANK, Output, Outputs},
 };
 
-/// More dimensions than any engine takes.
-const MAX_RANK: usize = 64;
-
-/// A decoded request.
-#[derive(Debug)]
-pub(super) struct InferRequest {
-    pub(super) id: Option<String>,
-    pub(super) inputs: Vec<Tensor>,
-    pub(super) row_keys: Option<Vec<String>>,
-    pub(super) event_time: Option<Time>,
-    pub(super) outputs: Outputs,
-}
-
-/// Which outputs the caller wants, and how.
-#[derive(Debug, Default)]
-pub(super) struct Outputs {
-    /// In this order; all of them when it is empty.
-    pub(super) named: Vec<Output>,
-    /// Whether outputs that say nothing else come in binary form.
-    pub(super) is_binary: bool,
-}
-
-/// One output that the caller wants.
-#[derive(Debug)]
-pub(super) struct Output {
-    pub(super) name: String,
-    pub(super) is_binary: Option<bool>,
-}
-
+/// Requests in the bytes of an HTTP body.
 impl InferRequest {
     /// A body that is JSON from end to end.
-    pub(super) fn json(body: &Bytes) -> Result<Self, Failure> {
+    pub(crate) fn json(body: &Bytes) -> Result<Self, Failure> {
         Self::parts(body, Bytes::new())
     }
 
     /// A body of `length` bytes of JSON and the binary tensors.
-    pub(super) fn binary(body: &Bytes, length: usize) -> Result<Self, Failure> {
+    pub(crate) fn binary(body: &Bytes, length: usize) -> Result<Self, Failure> {
         if length > body.len() {
             return Err(Failure::invalid(
                 "inference-header-content-length",
@@ -69,7 +41,7 @@ impl InferRequest {
     }
 
     /// A body that is the bytes of the model's one input, one row.
-    pub(super) fn raw(info: &ModelInfo, body: &Bytes) -> Result<Self, Failure> {
+    pub(crate) fn raw(info: &ModelInfo, body: &Bytes) -> Result<Self, Failure> {
         let [spec] = info.signature.inputs.as_slice() else {
             return Err(Failure::invalid(
                 "",
@@ -188,41 +160,6 @@ struct Parameters {
     event_time: Option<String>,
 }
 
-/// Row keys: a list, or (for clients whose parameters must be scalars) a list as JSON in a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RowKeys {
-    List(Vec<Key>),
-    Text(String),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Key {
-    Text(String),
-    Number(i64),
-}
-
-impl RowKeys {
-    fn check(self) -> Result<Vec<String>, Failure> {
-        let keys = match self {
-            Self::List(keys) => keys,
-            Self::Text(text) => serde_json::from_str(&text).map_err(|error| {
-                Failure::invalid(
-                    "parameters.row_keys",
-                    format!("`row_keys` is neither a list nor a list as JSON text: {error}"),
-                )
-            })?,
-        };
-        keys.into_iter()
-            .map(|key| match key {
-                Key::Text(text) => bounded("parameters.row_keys", text),
-                Key::Number(number) => Ok(number.to_string()),
-            })
-            .collect()
-    }
-}
-
 #[derive(Deserialize)]
 struct WireOutput {
     name: String,
@@ -233,25 +170,22 @@ struct WireOutput {
 #[derive(Deserialize)]
 struct OutputParameters {
     binary_data: Option<bool>,
-    classification: Option<IgnoredAny>,
+    classification: Option<usize>,
     shared_memory_region: Option<IgnoredAny>,
 }
 
 impl WireOutput {
     fn check(self) -> Result<Output, Failure> {
         let parameters = self.parameters.as_ref();
-        let unsupported = parameters.and_then(|parameters| {
-            let classification = parameters.classification.map(|_| "classification");
-            classification.or(parameters.shared_memory_region.map(|_| "shared memory"))
-        });
-        if let Some(what) = unsupported {
+        if parameters.is_some_and(|parameters| parameters.shared_memory_region.is_some()) {
             return Err(Failure::invalid(
                 format!("outputs.{}", self.name),
-                format!("output `{}`: {what} is not supported", self.name),
+                format!("output `{}`: shared memory is not supported", self.name),
             ));
         }
         Ok(Output {
             is_binary: parameters.and_then(|parameters| parameters.binary_data),
+            classes: parameters.and_then(|parameters| parameters.classification),
             name: self.name,
         })
     }

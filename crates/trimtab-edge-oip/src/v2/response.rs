@@ -8,9 +8,9 @@ use trimtab_infer::{Tensor, TensorData};
 use trimtab_serving::Prediction;
 use trimtab_types::Name;
 
-use super::{
+use crate::{
     binary,
-    request::{Output, Outputs},
+    infer::{Chosen, Outputs},
 };
 
 /// An encoded answer.
@@ -28,7 +28,7 @@ pub(super) fn encode(
     prediction: &Prediction,
     wanted: &Outputs,
 ) -> Result<Encoded, Failure> {
-    let chosen = choose(&prediction.outputs, wanted)?;
+    let chosen = wanted.choose(&prediction.outputs)?;
     let mut bytes = Vec::with_capacity(256);
     let mut tail = Vec::new();
     let mut head = json!({
@@ -42,8 +42,8 @@ pub(super) fn encode(
     let head = head.to_string();
     bytes.extend_from_slice(head.trim_end_matches('}').as_bytes());
     bytes.extend_from_slice(b",\"outputs\":[");
-    let is_any_binary = chosen.iter().any(|(_, is_binary)| *is_binary);
-    for (at, (tensor, is_binary)) in chosen.into_iter().enumerate() {
+    let is_any_binary = chosen.iter().any(|output| output.is_binary);
+    for (at, Chosen { tensor, is_binary }) in chosen.iter().enumerate() {
         if at > 0 {
             bytes.push(b',');
         }
@@ -54,7 +54,7 @@ pub(super) fn encode(
         })
         .to_string();
         bytes.extend_from_slice(spec.trim_end_matches('}').as_bytes());
-        if is_binary {
+        if *is_binary {
             let before = tail.len();
             binary::encode(tensor.data(), &mut tail);
             let size = tail.len() - before;
@@ -70,34 +70,6 @@ pub(super) fn encode(
     let json_length = is_any_binary.then_some(bytes.len());
     bytes.append(&mut tail);
     Ok(Encoded { bytes, json_length })
-}
-
-fn choose<'p>(outputs: &'p [Tensor], wanted: &Outputs) -> Result<Vec<(&'p Tensor, bool)>, Failure> {
-    if wanted.named.is_empty() {
-        return Ok(outputs
-            .iter()
-            .map(|tensor| (tensor, wanted.is_binary))
-            .collect());
-    }
-    let find = |output: &Output| {
-        let found = outputs.iter().find(|tensor| tensor.name() == output.name);
-        found.ok_or_else(|| {
-            let known: Vec<&str> = outputs.iter().map(Tensor::name).collect();
-            Failure::invalid(
-                "outputs",
-                format!(
-                    "the model has no output `{}`; it has {}",
-                    output.name,
-                    known.join(", ")
-                ),
-            )
-        })
-    };
-    wanted
-        .named
-        .iter()
-        .map(|output| Ok((find(output)?, output.is_binary.unwrap_or(wanted.is_binary))))
-        .collect()
 }
 
 fn elements(tensor: &Tensor, out: &mut Vec<u8>) -> Result<(), Failure> {
@@ -177,6 +149,7 @@ mod tests {
     use trimtab_types::{PredictionId, RevisionId};
 
     use super::*;
+    use crate::infer::Output;
 
     fn prediction() -> Prediction {
         Prediction {
@@ -217,6 +190,7 @@ mod tests {
         let output = |name: &str, is_binary| Output {
             name: name.to_owned(),
             is_binary,
+            ..Output::default()
         };
         let wanted = Outputs {
             named: vec![output("label", Some(true)), output("p", None)],

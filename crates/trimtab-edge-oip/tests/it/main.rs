@@ -8,6 +8,7 @@
 )]
 
 mod binary;
+mod grpc;
 mod malformed;
 mod python;
 mod routes;

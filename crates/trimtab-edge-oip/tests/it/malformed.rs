@@ -58,7 +58,7 @@ async fn json_that_is_wrong_is_told() {
         (format!(r#"{{"unknown":{deep},"inputs":[]}}"#), "input `x` is missing"),
         (x("[1,1]", "[1]").replace("\"inputs\"", "\"id\":7,\"inputs\""), "expected a string"),
         (x("[1,1]", "[1]").replace("\"inputs\"", "\"outputs\":[{\"name\":\"q\"}],\"inputs\""), "no output `q`"),
-        (x("[1,1]", "[1]").replace("\"inputs\"", "\"outputs\":[{\"name\":\"y\",\"parameters\":{\"classification\":3}}],\"inputs\""), "classification is not supported"),
+        (x("[1,1]", "[1]").replace("\"inputs\"", "\"outputs\":[{\"name\":\"y\",\"parameters\":{\"classification\":-3}}],\"inputs\""), "invalid value: integer `-3`"),
         (x("[1,1]", "[1]").replace("\"inputs\"", "\"parameters\":{\"row_keys\":\"x\"},\"inputs\""), "`row_keys`"),
         (x("[1,1]", "[1]").replace("\"inputs\"", "\"parameters\":{\"row_keys\":[\"a\",\"b\"]},\"inputs\""), "2 row keys were given for 1 rows"),
         (x("[1,1]", "[1]").replace("\"inputs\"", "\"parameters\":{\"event_time\":\"soon\"},\"inputs\""), "`soon` is not a time"),

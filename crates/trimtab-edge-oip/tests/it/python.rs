@@ -1,6 +1,9 @@
 //! The stock clients, in the Python that the product's set-up makes.
 
-use std::{path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use trimtab_edge::Server;
 
 use crate::world::World;
 
@@ -11,38 +14,39 @@ fn python() -> PathBuf {
     )
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_stock_tritonclient_works() {
+/// Serves a world on a real listener, runs a script against it, and ends the server when the script says `watching`.
+async fn drive(script: &str) {
     let world = World::new().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (router, ended) = (world.router.clone(), world.tasks.cancelled());
-    world.tasks.spawn("server", async move {
-        axum::serve(listener, router)
-            .with_graceful_shutdown(ended)
-            .await
-            .unwrap();
-    });
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/tritonclient_http.py");
-    let run = move || {
-        Command::new(python())
-            .arg(script)
-            .arg(address)
-            .output()
-            .expect("`cargo xtask setup` makes .venv/bin/python")
-    };
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    assert!(
-        world
-            .tasks
-            .shutdown(std::time::Duration::from_secs(10))
-            .await
-    );
+    let listeners = trimtab_edge::bind("127.0.0.1:0").await.unwrap();
+    let address = listeners[0].address.to_string();
+    let server = Server::start(listeners, world.router.clone(), &world.tasks);
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it")
+        .join(script);
+    let mut child = tokio::process::Command::new(python())
+        .arg(script)
+        .arg(address)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| panic!("`cargo xtask setup` makes .venv/bin/python: {error}"));
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    while let Some(line) = said.next_line().await.unwrap() {
+        if line == "watching" {
+            world.stopping.cancel();
+        }
+    }
+    assert!(child.wait().await.unwrap().success());
+    assert!(server.shutdown(Duration::from_secs(10)).await);
+    assert!(world.tasks.shutdown(Duration::from_secs(10)).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stock_tritonclient_works_over_http() {
+    drive("tritonclient_http.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stock_tritonclient_works_over_grpc() {
+    drive("tritonclient_grpc.py").await;
 }

@@ -18,7 +18,8 @@ async fn every_path_is_our_own_and_predicting_is_writing() {
     let scoring =
         trimtab_edge_oip::scoring_routes(world.serving.clone(), "flights".parse().unwrap());
     assert_eq!(scoring.stray(), None);
-    Table::of(&[scoring]).unwrap();
+    let grpc = trimtab_edge_oip::grpc_routes(world.serving.clone(), world.stopping.clone());
+    Table::of(&[scoring, grpc]).unwrap();
 }
 
 #[tokio::test]

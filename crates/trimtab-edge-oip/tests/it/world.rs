@@ -11,6 +11,7 @@ use axum::{Router, body::Body};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use trimtab_access::{Access, AccessMode};
 use trimtab_db::{Migration, testing};
@@ -60,6 +61,7 @@ pub(crate) struct World {
     pub(crate) serving: Serving,
     pub(crate) events: EventLog,
     pub(crate) tasks: Tasks,
+    pub(crate) stopping: CancellationToken,
     _folder: tempfile::TempDir,
 }
 
@@ -117,8 +119,13 @@ impl World {
             .await
             .unwrap();
         let access = Access::open(db, clock, AccessMode::Tokens).await.unwrap();
+        let stopping = CancellationToken::new();
         let router = Shell::new(access, metrics, tasks.clone(), HostPolicy::default())
             .mount(routes(serving.clone()))
+            .mount(trimtab_edge_oip::grpc_routes(
+                serving.clone(),
+                stopping.clone(),
+            ))
             .into_router()
             .unwrap();
         Self {
@@ -126,6 +133,7 @@ impl World {
             serving,
             events,
             tasks,
+            stopping,
             _folder: folder,
         }
     }

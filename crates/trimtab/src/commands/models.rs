@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 use trimtab_access::{Access, AccessMode};
 use trimtab_edge::{HostPolicy, Server, Shell};
 use trimtab_edge_api::wire::{ArtifactEntry, List, Model};
@@ -88,8 +89,13 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> anyhow::Re
         allowed: config.allowed_hosts.value,
         origins: config.allowed_origins.value,
     };
+    let stopping = CancellationToken::new();
     let router = Shell::new(access, metrics, tasks.clone(), host)
         .mount(trimtab_edge_oip::scoring_routes(serving.clone(), endpoint))
+        .mount(trimtab_edge_oip::grpc_routes(
+            serving.clone(),
+            stopping.clone(),
+        ))
         .into_router()?;
     let server = Server::start(listeners, router, &tasks);
     let answer = serde_json::json!({ "url": url, "model": model.name, "version": model.version });
@@ -100,6 +106,7 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> anyhow::Re
         )
     })?;
     told_to_stop().await?;
+    stopping.cancel();
     server.shutdown(std::time::Duration::from_secs(30)).await;
     if let Err(error) = serving.drain().await {
         tracing::error!(%error, "some predictions were not written");

@@ -4,6 +4,7 @@ mod retention;
 
 use std::process::Command;
 
+use http::HeaderValue;
 use serde_json::{Value, json};
 use trimtab_access::NewToken;
 use trimtab_db::params;
@@ -118,7 +119,16 @@ impl House {
             request = request.bearer_auth(token);
         }
         let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
+        // gRPC says it in a status of its own.
+        let status = match response
+            .headers()
+            .get("grpc-status")
+            .map(HeaderValue::as_bytes)
+        {
+            Some(b"16") => 401,
+            Some(b"7") => 403,
+            _ => response.status().as_u16(),
+        };
         let text = if path.ends_with("/stream") {
             String::new()
         } else {
@@ -529,6 +539,21 @@ async fn aim_from_another_workspace(house: &House) {
     ] {
         let (status, text) = house.call("GET", &path, Some(&a), &json!({})).await;
         assert_eq!(status, 404, "{path}: {text}");
+    }
+    // The endpoint's name as the first field of a message.
+    for method in ["ModelReady", "ModelMetadata", "ModelConfig", "ModelInfer"] {
+        let path = format!(
+            "{}/inference.GRPCInferenceService/{method}",
+            house.running.url
+        );
+        let request = house.http.post(path).bearer_auth(&a);
+        let answer = request
+            .header("content-type", "application/grpc")
+            .body([&[0, 0, 0, 0, 12, 0x0a, 10][..], b"b-endpoint"].concat())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "5", "{method}");
     }
     let (_, workspaces) = house
         .call("GET", "/api/v1/workspaces", Some(&a), &json!({}))

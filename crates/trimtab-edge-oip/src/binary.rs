@@ -5,7 +5,7 @@ use half::{bf16, f16};
 use trimtab_infer::{DataType, TensorData};
 
 /// Elements from their bytes; `None` when the bytes are cut off or left over.
-pub(super) fn decode(datatype: DataType, bytes: &Bytes) -> Option<TensorData> {
+pub(crate) fn decode(datatype: DataType, bytes: &Bytes) -> Option<TensorData> {
     macro_rules! numbers {
         ($variant:ident, $element:ty) => {{
             let (chunks, []) = bytes.as_chunks::<{ size_of::<$element>() }>() else {
@@ -53,8 +53,28 @@ fn texts(bytes: &Bytes) -> Option<Vec<Bytes>> {
     Some(texts)
 }
 
+/// How many bytes [`encode`] will append.
+pub(crate) fn length(data: &TensorData) -> usize {
+    match data {
+        TensorData::Bytes(values) => values.iter().map(|value| 4 + value.len()).sum(),
+        TensorData::Bool(_)
+        | TensorData::Uint8(_)
+        | TensorData::Uint16(_)
+        | TensorData::Uint32(_)
+        | TensorData::Uint64(_)
+        | TensorData::Int8(_)
+        | TensorData::Int16(_)
+        | TensorData::Int32(_)
+        | TensorData::Int64(_)
+        | TensorData::Fp16(_)
+        | TensorData::Bf16(_)
+        | TensorData::Fp32(_)
+        | TensorData::Fp64(_) => data.len() * data.data_type().size().unwrap_or(0),
+    }
+}
+
 /// Appends elements as bytes.
-pub(super) fn encode(data: &TensorData, out: &mut Vec<u8>) {
+pub(crate) fn encode(data: &TensorData, out: &mut Vec<u8>) {
     macro_rules! numbers {
         ($values:expr) => {
             for value in $values {
@@ -110,6 +130,7 @@ mod tests {
         ] {
             let mut bytes = Vec::new();
             encode(&data, &mut bytes);
+            assert_eq!(bytes.len(), length(&data));
             assert_eq!(decode(data.data_type(), &bytes.into()), Some(data));
         }
     }

@@ -1,0 +1,110 @@
+//! The Open Inference Protocol V2 over gRPC (`inference.GRPCInferenceService`), and gRPC's health check. Messages are
+//! Rust structs with their field numbers; the frames are the shell's.
+
+mod describe;
+mod health;
+mod infer;
+mod wire;
+
+use axum::{body::Body, extract::FromRef, response::Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use prost::Message;
+use tokio_util::sync::CancellationToken;
+use trimtab_edge::{
+    BodyLimit, Edge, Failure, Route, Routes,
+    grpc::{self, Messages},
+};
+use trimtab_serving::Serving;
+use trimtab_types::{Name, Verb};
+
+use crate::{MAX_BODY, context};
+
+#[derive(Debug, Clone, FromRef)]
+struct GrpcState {
+    serving: Serving,
+    stopping: CancellationToken,
+}
+
+/// gRPC's paths; streams end, and the server is no longer ready, when `stopping` is cancelled.
+pub fn grpc_routes(serving: Serving, stopping: CancellationToken) -> Routes {
+    // Messages have a limit of their own, which holds for every one of a stream.
+    let method =
+        |path, verb, resource| Route::post(path, verb, resource).body_limit(BodyLimit::Unlimited);
+    let public = |path| Route {
+        method: Method::POST,
+        body_limit: BodyLimit::Bytes(64 << 10),
+        ..Route::public(path, "health")
+    };
+    let read = |path| method(path, Verb::Read, "endpoint");
+    let predict = |path| method(path, Verb::Write, "prediction");
+    Routes::new(Edge::Grpc)
+        .route(
+            public("/inference.GRPCInferenceService/ServerLive"),
+            describe::live,
+        )
+        .route(
+            public("/inference.GRPCInferenceService/ServerReady"),
+            describe::ready,
+        )
+        .route(
+            read("/inference.GRPCInferenceService/ModelReady"),
+            describe::model_ready,
+        )
+        .route(
+            read("/inference.GRPCInferenceService/ServerMetadata"),
+            describe::server,
+        )
+        .route(
+            read("/inference.GRPCInferenceService/ModelMetadata"),
+            describe::metadata,
+        )
+        .route(
+            read("/inference.GRPCInferenceService/ModelConfig"),
+            describe::config,
+        )
+        .route(
+            predict("/inference.GRPCInferenceService/ModelInfer"),
+            infer::infer,
+        )
+        .route(
+            predict("/inference.GRPCInferenceService/ModelStreamInfer"),
+            infer::stream,
+        )
+        .route(public("/grpc.health.v1.Health/Check"), health::check)
+        .route(public("/grpc.health.v1.Health/Watch"), health::watch)
+        .with_state(GrpcState { serving, stopping })
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Empty {}
+
+/// A unary call: its message in, `answer`'s message out, within the caller's deadline.
+async fn call<Q: Message + Default, A: Message>(
+    headers: &HeaderMap,
+    body: Body,
+    answer: impl AsyncFnOnce(Q) -> Result<A, Failure>,
+) -> Result<Response, Failure> {
+    grpc::within(headers, async {
+        let message = Messages::new(headers, body, MAX_BODY)?.only().await?;
+        let answer = answer(decode(message)?).await?;
+        Ok(grpc::unary(encoded(&answer)?))
+    })
+    .await
+}
+
+fn decode<Q: Message + Default>(message: Bytes) -> Result<Q, Failure> {
+    Q::decode(message)
+        .map_err(|error| Failure::invalid("", format!("the message cannot be read: {error}")))
+}
+
+fn encoded(answer: &impl Message) -> Result<Bytes, Failure> {
+    grpc::frame(answer.encoded_len(), |out| answer.encode_raw(out))
+}
+
+/// The endpoint and the version that a message names.
+fn model(name: &str, version: &str) -> Result<(Name, Option<i64>), Failure> {
+    let name = context::endpoint(name)?;
+    let version = context::version(&name, Some(version).filter(|text| !text.is_empty()))?;
+    Ok((name, version))
+}
