@@ -10,7 +10,9 @@ pub(crate) const EXTENSIONS: &[&str] = &[
     "binary_tensor_data",
     "classification",
     "model_configuration",
+    "model_repository",
     "parameters",
+    "statistics",
 ];
 
 /// Triton's word for what runs a model: its platform up to the underscore.

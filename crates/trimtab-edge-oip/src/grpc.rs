@@ -4,30 +4,24 @@
 mod describe;
 mod health;
 mod infer;
+mod repository;
+mod statistics;
 mod wire;
 
-use axum::{body::Body, extract::FromRef, response::Response};
+use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use prost::Message;
-use tokio_util::sync::CancellationToken;
 use trimtab_edge::{
     BodyLimit, Edge, Failure, Route, Routes,
     grpc::{self, Messages},
 };
-use trimtab_serving::Serving;
 use trimtab_types::{Name, Verb};
 
-use crate::{MAX_BODY, context};
+use crate::{Inference, MAX_BODY, context};
 
-#[derive(Debug, Clone, FromRef)]
-struct GrpcState {
-    serving: Serving,
-    stopping: CancellationToken,
-}
-
-/// gRPC's paths; streams end, and the server is no longer ready, when `stopping` is cancelled.
-pub fn grpc_routes(serving: Serving, stopping: CancellationToken) -> Routes {
+/// gRPC's paths.
+pub fn grpc_routes(inference: Inference) -> Routes {
     // Messages have a limit of their own, which holds for every one of a stream.
     let method =
         |path, verb, resource| Route::post(path, verb, resource).body_limit(BodyLimit::Unlimited);
@@ -38,6 +32,7 @@ pub fn grpc_routes(serving: Serving, stopping: CancellationToken) -> Routes {
     };
     let read = |path| method(path, Verb::Read, "endpoint");
     let predict = |path| method(path, Verb::Write, "prediction");
+    let operate = |path| method(path, Verb::Operate, "endpoint");
     Routes::new(Edge::Grpc)
         .route(
             public("/inference.GRPCInferenceService/ServerLive"),
@@ -71,9 +66,25 @@ pub fn grpc_routes(serving: Serving, stopping: CancellationToken) -> Routes {
             predict("/inference.GRPCInferenceService/ModelStreamInfer"),
             infer::stream,
         )
+        .route(
+            read("/inference.GRPCInferenceService/ModelStatistics"),
+            statistics::statistics,
+        )
+        .route(
+            read("/inference.GRPCInferenceService/RepositoryIndex"),
+            repository::index,
+        )
+        .route(
+            operate("/inference.GRPCInferenceService/RepositoryModelLoad"),
+            repository::load,
+        )
+        .route(
+            operate("/inference.GRPCInferenceService/RepositoryModelUnload"),
+            repository::unload,
+        )
         .route(public("/grpc.health.v1.Health/Check"), health::check)
         .route(public("/grpc.health.v1.Health/Watch"), health::watch)
-        .with_state(GrpcState { serving, stopping })
+        .with_state(inference)
 }
 
 #[derive(Clone, PartialEq, Message)]

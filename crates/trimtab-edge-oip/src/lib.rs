@@ -14,7 +14,9 @@ mod describe;
 mod element;
 mod grpc;
 mod infer;
+mod repository;
 mod scoring;
+mod state;
 mod v2;
 
 use axum::extract::FromRef;
@@ -22,24 +24,37 @@ use trimtab_edge::{BodyLimit, Edge, Route, Routes};
 use trimtab_serving::Serving;
 use trimtab_types::{Name, Verb};
 
-pub use self::grpc::grpc_routes;
+pub use self::{grpc::grpc_routes, state::Inference};
 
 /// How large an inference request may be, packed and unpacked.
 pub(crate) const MAX_BODY: usize = 64 << 20;
 const BODY: BodyLimit = BodyLimit::Bytes(MAX_BODY as u64);
 
-#[derive(Debug, Clone, FromRef)]
+/// What handlers over HTTP work with.
+#[derive(Debug, Clone)]
 pub(crate) struct EdgeState {
-    serving: Serving,
+    inference: Inference,
     /// The one endpoint of `models serve`.
     only: Option<Name>,
 }
 
+impl FromRef<EdgeState> for Inference {
+    fn from_ref(state: &EdgeState) -> Self {
+        state.inference.clone()
+    }
+}
+
+impl FromRef<EdgeState> for Serving {
+    fn from_ref(state: &EdgeState) -> Self {
+        state.inference.serving.clone()
+    }
+}
+
 /// The server's paths: `/v2/…` and `/serve/{endpoint}/…`.
-pub fn routes(serving: Serving) -> Routes {
+pub fn routes(inference: Inference) -> Routes {
     let read = |path| Route::get(path, Verb::Read, "endpoint");
     let predict = |path| Route::post(path, Verb::Write, "prediction").body_limit(BODY);
-    v2_routes(Edge::Oip)
+    Routes::new(Edge::Oip)
         .route(
             predict("/serve/{endpoint}/invocations"),
             scoring::of_endpoint,
@@ -48,14 +63,15 @@ pub fn routes(serving: Serving) -> Routes {
         .route(read("/serve/{endpoint}/health"), scoring::ping_endpoint)
         .route(read("/serve/{endpoint}/version"), scoring::version)
         .with_state(EdgeState {
-            serving,
+            inference: inference.clone(),
             only: None,
         })
+        .merge(v2_routes(inference))
 }
 
-/// The paths of `trimtab models serve`: MLflow's scoring server at the root, for one endpoint, and V2 beside it.
-pub fn scoring_routes(serving: Serving, endpoint: Name) -> Routes {
-    v2_routes(Edge::Scoring)
+/// MLflow's scoring server at the root, for one endpoint: the paths of `trimtab models serve` beside V2's.
+pub fn scoring_routes(inference: Inference, endpoint: Name) -> Routes {
+    Routes::new(Edge::Scoring)
         .route(
             Route::post("/invocations", Verb::Write, "prediction").body_limit(BODY),
             scoring::at_root,
@@ -64,21 +80,28 @@ pub fn scoring_routes(serving: Serving, endpoint: Name) -> Routes {
         .route(Route::public("/health", "health"), scoring::ping_root)
         .route(Route::public("/version", "health"), scoring::version)
         .with_state(EdgeState {
-            serving,
+            inference,
             only: Some(endpoint),
         })
 }
 
-fn v2_routes(edge: Edge) -> Routes<EdgeState> {
+/// The paths of the Open Inference Protocol V2 over HTTP, `/v2/…`.
+pub fn v2_routes(inference: Inference) -> Routes {
     let read = |path| Route::get(path, Verb::Read, "endpoint");
     let predict = |path| Route::post(path, Verb::Write, "prediction").body_limit(BODY);
-    Routes::new(edge)
+    let operate = |path| Route::post(path, Verb::Operate, "endpoint");
+    Routes::new(Edge::Oip)
         .route(Route::public("/v2/health/live", "health"), v2::live)
-        .route(Route::public("/v2/health/ready", "health"), v2::live)
+        .route(
+            Route::public("/v2/health/ready", "health"),
+            v2::server_ready,
+        )
         .route(read("/v2"), v2::server)
+        .route(read("/v2/models/stats"), v2::statistics::all)
         .route(read("/v2/models/{model}"), v2::model)
         .route(read("/v2/models/{model}/ready"), v2::ready)
         .route(read("/v2/models/{model}/config"), v2::config)
+        .route(read("/v2/models/{model}/stats"), v2::statistics::of_model)
         .route(predict("/v2/models/{model}/infer"), v2::infer)
         .route(read("/v2/models/{model}/versions/{version}"), v2::model)
         .route(
@@ -90,7 +113,25 @@ fn v2_routes(edge: Edge) -> Routes<EdgeState> {
             v2::config,
         )
         .route(
+            read("/v2/models/{model}/versions/{version}/stats"),
+            v2::statistics::of_model,
+        )
+        .route(
             predict("/v2/models/{model}/versions/{version}/infer"),
             v2::infer,
         )
+        // A question, though it comes as a POST.
+        .route(
+            Route::post("/v2/repository/index", Verb::Read, "endpoint"),
+            v2::repository::index,
+        )
+        .route(
+            operate("/v2/repository/models/{model}/load"),
+            v2::repository::load,
+        )
+        .route(
+            operate("/v2/repository/models/{model}/unload"),
+            v2::repository::unload,
+        )
+        .with_state(inference)
 }

@@ -61,7 +61,7 @@ pub(crate) async fn at_root(
             .only
             .as_ref()
             .ok_or_else(|| Failure::not_found("no model is served here"))?;
-        invoke(&state.serving, &scope, name, &headers, body).await
+        invoke(&state.inference.serving, &scope, name, &headers, body).await
     };
     answer.await.unwrap_or_else(refused)
 }
@@ -81,7 +81,7 @@ pub(crate) async fn ping_endpoint(
 /// GET /ping and /health.
 pub(crate) async fn ping_root(State(state): State<EdgeState>) -> Response {
     match &state.only {
-        Some(name) => ping(&state.serving, &Scope::local(), name),
+        Some(name) => ping(&state.inference.serving, &Scope::local(), name),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -1,8 +1,10 @@
 //! The handlers of `/v2/…`.
 
 mod metadata;
+pub(crate) mod repository;
 mod request;
 mod response;
+pub(crate) mod statistics;
 
 use axum::{
     Json,
@@ -10,14 +12,14 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use trimtab_edge::{CallScope, Failure};
 use trimtab_serving::Serving;
 use trimtab_types::Scope;
 
-use crate::{body, context, describe, infer::InferRequest};
+use crate::{Inference, body, context, describe, infer::InferRequest};
 
 /// The length of the JSON part of a body with binary tensors.
 const HEADER_LENGTH: &str = "inference-header-content-length";
@@ -28,9 +30,17 @@ pub(crate) struct ModelPath {
     version: Option<String>,
 }
 
-/// GET /v2/health/live and /v2/health/ready.
-pub(crate) async fn live() -> StatusCode {
-    StatusCode::OK
+/// GET /v2/health/live.
+pub(crate) async fn live() -> Json<Value> {
+    Json(json!({ "live": true }))
+}
+
+/// GET /v2/health/ready: until the server begins to stop; from then on 400, as Triton has it.
+pub(crate) async fn server_ready(State(state): State<Inference>) -> Result<Json<Value>, Failure> {
+    if state.stopping.is_cancelled() {
+        return Err(Failure::invalid("", "the server is shutting down"));
+    }
+    Ok(Json(json!({ "ready": true })))
 }
 
 /// GET /v2.
@@ -69,10 +79,10 @@ pub(crate) async fn ready(
     State(serving): State<Serving>,
     CallScope(scope): CallScope,
     Path(path): Path<ModelPath>,
-) -> Result<StatusCode, Failure> {
+) -> Result<Json<Value>, Failure> {
     let (name, version) = path.resolve()?;
     if serving.is_ready(&scope, &name, version)? {
-        Ok(StatusCode::OK)
+        Ok(Json(json!({ "name": name, "ready": true })))
     } else {
         Err(Failure::invalid("", format!("model `{name}` is not ready")))
     }

@@ -52,8 +52,6 @@ const OWNED: &[(Edge, &[&str])] = &[
             "/predict",
             "/execution-parameters",
             "/swagger.json",
-            "/v2",
-            "/v2/",
         ],
     ),
     (

@@ -3,9 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 
 use trimtab_db::{DbError, Lane, Tx, params};
-use trimtab_types::{Scope, Time, WorkspaceId};
+use trimtab_types::{Name, RevisionId, Scope, Time, WorkspaceId};
 
-use crate::{Registry, RegistryError};
+use crate::{ModelVersion, Registry, RegistryError};
 
 /// One end of an edge: `prediction`, `revision`, `model_version`, `run`, `dataset_version`, `commit`, `endpoint`,
 /// `execution` or `plan`, with its id (of a model version `NAME/VERSION`).
@@ -28,6 +28,42 @@ pub struct LineageEdge {
     pub to: NodeRef,
     /// When it was reported first.
     pub at: Time,
+}
+
+impl LineageEdge {
+    /// What an endpoint's revision came from: its model version, and the run that made it.
+    pub fn of_revision(
+        endpoint: &Name,
+        revision: RevisionId,
+        version: &ModelVersion,
+        at: Time,
+    ) -> Vec<Self> {
+        let node = |kind: &str, id: String| NodeRef {
+            kind: kind.to_owned(),
+            id,
+        };
+        let edge = |from: &NodeRef, relation: &str, to: &NodeRef| Self {
+            from: from.clone(),
+            relation: relation.to_owned(),
+            to: to.clone(),
+            at,
+        };
+        let revision = node("revision", revision.to_string());
+        let id = format!("{}/{}", version.model, version.version);
+        let model_version = node("model_version", id);
+        let mut edges = vec![
+            edge(&revision, "serves", &model_version),
+            edge(&node("endpoint", endpoint.to_string()), "has", &revision),
+        ];
+        if let Some(run) = version.run_id {
+            edges.push(edge(
+                &model_version,
+                "made_by",
+                &node("run", run.to_string()),
+            ));
+        }
+        edges
+    }
 }
 
 /// Which way to walk.

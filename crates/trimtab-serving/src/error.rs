@@ -5,7 +5,7 @@ use trimtab_events::EventsError;
 use trimtab_infer::InferError;
 use trimtab_types::{Coded, ErrorCode, Name, RevisionId};
 
-use crate::Waiting;
+use crate::{REPOSITORY, Waiting};
 
 /// Why a model's files could not be brought.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,17 @@ pub enum ServingError {
         /// The revision.
         revision: RevisionId,
     },
+    /// A file declares the endpoint: only who owns the file takes it away or changes it.
+    #[error("endpoint `{endpoint}` is declared by project `{project}`")]
+    Declared {
+        /// The endpoint.
+        endpoint: Name,
+        /// The project that owns it.
+        project: String,
+    },
+    /// The endpoint compares revisions just now.
+    #[error("endpoint `{0}` is in a rollout")]
+    InRollout(Name),
     /// The model's files could not be brought.
     #[error("cannot fetch version {version} of model `{model}`")]
     Fetch {
@@ -173,9 +184,11 @@ impl Coded for ServingError {
             Self::NoChampion { .. } | Self::NotLoaded { .. } | Self::Closed => {
                 ErrorCode::Unavailable
             }
-            Self::OwnedElsewhere { .. } | Self::Traffic { .. } | Self::InUse { .. } => {
-                ErrorCode::Conflict
-            }
+            Self::OwnedElsewhere { .. }
+            | Self::Declared { .. }
+            | Self::InRollout(_)
+            | Self::Traffic { .. }
+            | Self::InUse { .. } => ErrorCode::Conflict,
             Self::Spec {
                 endpoint, field, ..
             } => ErrorCode::invalid(format!("endpoints.{endpoint}.{field}")),
@@ -195,6 +208,16 @@ impl Coded for ServingError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoChampion { waiting, .. } => waiting.hint.clone(),
+            Self::OwnedElsewhere { owner, .. } if owner == REPOSITORY => Some(
+                "it was made by loading a model: unload it first (`unload_model` of a V2 client), or choose another name"
+                    .to_owned(),
+            ),
+            Self::Declared { project, .. } => Some(format!(
+                "change it in the trimtab.yaml of project `{project}`"
+            )),
+            Self::InRollout(endpoint) => Some(format!(
+                "wait for its end, or abort it: `trimtab rollout show {endpoint}`"
+            )),
             Self::OwnedElsewhere { owner, .. } => Some(format!(
                 "apply the file of project `{owner}`, or choose another name for the endpoint"
             )),

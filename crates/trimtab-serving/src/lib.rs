@@ -18,6 +18,7 @@ mod rows;
 mod score;
 mod service;
 mod sql;
+mod statistics;
 mod traffic;
 mod waiting;
 
@@ -27,7 +28,8 @@ pub use model::{
     Applied, Change, Endpoint, EndpointSpec, EventTimeSource, ModelInfo, ModelSource,
     PredictRequest, Prediction, Restored, Revision, RevisionState, Scored,
 };
-pub use service::Serving;
+pub use service::{Deployed, REPOSITORY, Serving};
 pub use sql::MIGRATIONS;
+pub use statistics::{BatchStatistics, RevisionStatistics, Timed};
 pub use traffic::{FULL_WEIGHT, Traffic};
 pub use waiting::Waiting;

@@ -1,6 +1,6 @@
 //! Off the request's path: the other revisions' answers during a rollout, and the writing of events.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 use trimtab_events::{EventLog, PredictionEvent, ServedAs};
@@ -74,7 +74,7 @@ impl Asked {
         arm: &Arm,
         served_as: ServedAs,
         outputs: Result<&[Tensor], &InferError>,
-        latency_us: i64,
+        latency: Duration,
     ) -> PredictionEvent {
         let rows = self.row_keys.len();
         let layout = arm.loaded.layout.as_deref();
@@ -101,7 +101,7 @@ impl Asked {
             scores,
             inputs: columns::flatten(&self.inputs, rows, layout),
             outputs,
-            latency_us,
+            latency_us: i64::try_from(latency.as_micros()).unwrap_or(i64::MAX),
             error,
         }
     }
@@ -250,8 +250,8 @@ impl Worker {
         let run = move || -> Vec<PredictionEvent> {
             jobs.iter()
                 .map(|Job { asked, arm }| {
-                    let (outputs, us) = arm.loaded.run_here(&asked.inputs);
-                    asked.event(arm, ServedAs::Shadow, outputs.as_deref(), us)
+                    let (outputs, took) = arm.loaded.run_here(&asked.inputs);
+                    asked.event(arm, ServedAs::Shadow, outputs.as_deref(), took)
                 })
                 .collect()
         };

@@ -14,6 +14,7 @@ use crate::{
     route::{Arm, Route},
     rows,
     score::ScoreRule,
+    statistics::Spent,
 };
 
 /// Rows that one run of the gate's scoring takes.
@@ -31,7 +32,7 @@ impl Serving {
     ) -> Result<Prediction, ServingError> {
         let started = Instant::now();
         let route = self.route(scope, endpoint)?;
-        let (answer, outcome) = self.answer(scope, &route, request).await;
+        let (answer, outcome) = self.answer(scope, &route, request, started).await;
         route
             .metrics
             .latency
@@ -45,6 +46,7 @@ impl Serving {
         scope: &Scope,
         route: &Route,
         mut request: PredictRequest,
+        started: Instant,
     ) -> (Result<Prediction, ServingError>, Outcome) {
         let prediction_id = PredictionId::new();
         let key = request
@@ -61,37 +63,53 @@ impl Serving {
         let is_pinned = request.version.is_some();
         let asked = match self.asked(scope, route, arm, request, prediction_id, key) {
             Ok(asked) => Arc::new(asked),
-            Err(error) => return (Err(error), Outcome::Refused),
+            Err(error) => {
+                arm.loaded.statistics.failed(started.elapsed());
+                return (Err(error), Outcome::Refused);
+            }
         };
-        let (outputs, us) = arm.loaded.run(&asked.inputs).await;
+        let input = started.elapsed();
+        let (outputs, took) = arm.loaded.run(&asked.inputs).await;
         let champion = route
             .traffic
             .champion
             .filter(|champion| *champion != arm.loaded.revision.id)
             .and_then(|champion| route.arm(champion));
         let (outcome, answering, outputs) = match (outputs, champion) {
-            (Ok(outputs), _) => (Outcome::Ok, arm, Ok((outputs, us))),
+            (Ok(outputs), _) => (Outcome::Ok, arm, Ok((outputs, took))),
             (Err(error), Some(champion)) if !is_pinned => {
-                let (rescue, champion_us) = champion.loaded.run(&asked.inputs).await;
+                arm.loaded.statistics.failed(started.elapsed());
+                let (rescue, champion_took) = champion.loaded.run(&asked.inputs).await;
                 let is_request_at_fault = rescue.as_ref().is_err_and(is_request_fault);
                 if !is_request_at_fault {
-                    let event = asked.event(arm, ServedAs::Shadow, Err(&error), us);
+                    let event = asked.event(arm, ServedAs::Shadow, Err(&error), took);
                     self.mirror().record(event).await;
                 }
                 match rescue {
-                    Ok(outputs) => (Outcome::Rescued, champion, Ok((outputs, champion_us))),
-                    Err(error) => (Outcome::Failed, champion, Err((error, champion_us))),
+                    Ok(outputs) => (Outcome::Rescued, champion, Ok((outputs, champion_took))),
+                    Err(error) => (Outcome::Failed, champion, Err((error, champion_took))),
                 }
             }
-            (Err(error), _) => (Outcome::Failed, arm, Err((error, us))),
+            (Err(error), _) => (Outcome::Failed, arm, Err((error, took))),
         };
+        let ran = started.elapsed();
+        let statistics = &answering.loaded.statistics;
         match outputs {
-            Ok((outputs, us)) => {
+            Ok((outputs, took)) => {
                 if !is_pinned {
-                    let event = asked.event(answering, ServedAs::Served, Ok(&outputs), us);
+                    let event = asked.event(answering, ServedAs::Served, Ok(&outputs), took);
                     self.mirror().record(event).await;
                     self.compare(route, &asked, arm, answering).await;
                 }
+                let total = started.elapsed();
+                let spent = Spent {
+                    total,
+                    input,
+                    queue: ran.saturating_sub(input + took),
+                    infer: took,
+                    output: total.saturating_sub(ran),
+                };
+                statistics.answered(asked.row_keys.len(), spent, asked.received_at);
                 let revision = &answering.loaded.revision;
                 let prediction = Prediction {
                     prediction_id,
@@ -101,10 +119,14 @@ impl Serving {
                 };
                 (Ok(prediction), outcome)
             }
-            Err((error, _)) if is_request_fault(&error) => (Err(error.into()), Outcome::Refused),
-            Err((error, us)) => {
+            Err((error, _)) if is_request_fault(&error) => {
+                statistics.failed(ran);
+                (Err(error.into()), Outcome::Refused)
+            }
+            Err((error, took)) => {
+                statistics.failed(ran);
                 if !is_pinned {
-                    let event = asked.event(answering, ServedAs::Served, Err(&error), us);
+                    let event = asked.event(answering, ServedAs::Served, Err(&error), took);
                     self.mirror().record(event).await;
                     self.compare(route, &asked, arm, answering).await;
                 }

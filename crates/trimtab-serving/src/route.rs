@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -17,7 +17,7 @@ use trimtab_types::{Name, RevisionId, WorkspaceId};
 
 use crate::{
     EndpointSpec, Layout, Revision, ServingError, Traffic, Waiting, folder::ModelFolder,
-    metrics::EndpointMetrics, score::ScoreRule,
+    metrics::EndpointMetrics, score::ScoreRule, statistics::Statistics,
 };
 
 /// A run that is expected to take longer goes to a blocking thread.
@@ -33,6 +33,7 @@ pub(crate) struct Loaded {
     pub(crate) revision: Revision,
     pub(crate) signature: Arc<Signature>,
     pub(crate) layout: Option<Arc<Layout>>,
+    pub(crate) statistics: Statistics,
     engine: Arc<dyn Engine>,
     /// How long a row takes, learned from runs.
     us_per_row: AtomicU64,
@@ -72,6 +73,7 @@ impl Loaded {
             revision,
             signature,
             layout,
+            statistics: Statistics::default(),
             engine,
             us_per_row: AtomicU64::new(0),
         };
@@ -90,23 +92,27 @@ impl Loaded {
         self.engine.platform()
     }
 
-    /// Runs on this thread; says how many microseconds it took.
-    pub(crate) fn run_here(&self, inputs: &[Tensor]) -> (Result<Vec<Tensor>, InferError>, i64) {
+    /// Runs on this thread; says how long it took.
+    pub(crate) fn run_here(
+        &self,
+        inputs: &[Tensor],
+    ) -> (Result<Vec<Tensor>, InferError>, Duration) {
         let started = Instant::now();
         let outputs = self.engine.run(inputs);
-        let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = started.elapsed();
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let rows = crate::columns::rows(inputs).max(1) as u64;
         // Half old, half new: the first run, which pays for lazy set-up, is soon forgotten.
         let learned = u64::midpoint(self.us_per_row.load(Ordering::Relaxed), us / rows);
         self.us_per_row.store(learned, Ordering::Relaxed);
-        (outputs, i64::try_from(us).unwrap_or(i64::MAX))
+        (outputs, took)
     }
 
     /// Runs here when it is a matter of microseconds, on a blocking thread otherwise.
     pub(crate) async fn run(
         self: &Arc<Self>,
         inputs: &Arc<Vec<Tensor>>,
-    ) -> (Result<Vec<Tensor>, InferError>, i64) {
+    ) -> (Result<Vec<Tensor>, InferError>, Duration) {
         let rows = crate::columns::rows(inputs).max(1) as u64;
         let expected = self.us_per_row.load(Ordering::Relaxed).saturating_mul(rows);
         if expected <= INLINE_US {
@@ -117,7 +123,7 @@ impl Loaded {
             Ok(answer) => answer,
             Err(error) => {
                 let source = error.to_string().into();
-                (Err(InferError::Run { source }), 0)
+                (Err(InferError::Run { source }), Duration::ZERO)
             }
         }
     }
@@ -239,6 +245,27 @@ impl Route {
 impl Table {
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<Route>> {
         self.0.load().get(key).cloned()
+    }
+
+    /// The endpoints of a workspace, by name.
+    pub(crate) fn of(&self, workspace: &WorkspaceId) -> Vec<Arc<Route>> {
+        let table = self.0.load();
+        let mut routes: Vec<Arc<Route>> = table
+            .iter()
+            .filter(|((of, _), _)| of == workspace)
+            .map(|(_, route)| Arc::clone(route))
+            .collect();
+        routes.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
+        routes
+    }
+
+    /// Takes an endpoint out.
+    pub(crate) fn remove(&self, key: &Key) {
+        self.0.rcu(|table| {
+            let mut table = HashMap::clone(table);
+            table.remove(key);
+            table
+        });
     }
 
     /// Puts a new endpoint in, unless it is there.

@@ -1,6 +1,9 @@
 //! The verbs: declare endpoints, add and retire revisions, set traffic, and what the process does at its start.
 
-use std::{path::Path, sync::Arc};
+mod deploy;
+mod load;
+
+use std::sync::Arc;
 
 use trimtab_db::{Db, Lane};
 use trimtab_events::EventLog;
@@ -11,13 +14,14 @@ use trimtab_types::{Clock, Name, RevisionId, Scope, WorkspaceId};
 use crate::{
     Applied, Change, Endpoint, EndpointSpec, ModelInfo, ModelSource, Restored, Revision,
     RevisionState, ServingError, Traffic,
-    folder::ModelFolder,
     metrics::ServingMetrics,
     mirror::{Mirror, chain},
-    route::{Key, Loaded, Route, Table},
+    route::{Key, Route, Table},
     score::ScoreRule,
     sql::{self, EndpointRow},
 };
+
+pub use deploy::{Deployed, REPOSITORY};
 
 /// Endpoints listed at once; a workspace that has more is beyond what one process serves.
 const MAX_ENDPOINTS: u32 = 10_000;
@@ -470,21 +474,26 @@ impl Serving {
         let spec = &row.endpoint.spec;
         let key = (row.workspace.clone(), spec.name.clone());
         if self.0.table.get(&key).is_none() {
-            let route = Route {
-                spec: Arc::new(spec.clone()),
-                spec_generation: row.spec_generation,
-                traffic: row.endpoint.traffic.clone(),
-                arms: Vec::new(),
-                failures: Vec::new(),
-                waiting: crate::Waiting::declared(),
-                metrics: self.0.metrics.endpoint(spec.name.as_str()),
-            };
+            let route = self.blank(spec, row.spec_generation);
             self.0.table.insert(&key, &route);
         }
         self.0.table.update(&key, |route| {
             route.set_spec(spec.clone(), row.spec_generation);
             route.set_traffic(row.endpoint.traffic.clone());
         });
+    }
+
+    /// An endpoint with nothing behind it.
+    fn blank(&self, spec: &EndpointSpec, generation: i64) -> Route {
+        Route {
+            spec: Arc::new(spec.clone()),
+            spec_generation: generation,
+            traffic: Traffic::default(),
+            arms: Vec::new(),
+            failures: Vec::new(),
+            waiting: crate::Waiting::declared(),
+            metrics: self.0.metrics.endpoint(spec.name.as_str()),
+        }
     }
 
     fn validate(
@@ -526,39 +535,6 @@ impl Serving {
         Ok(())
     }
 
-    /// Fetches and opens a revision's model and puts it into the routing table.
-    async fn load(&self, scope: &Scope, revision: &Revision) -> Result<(), ServingError> {
-        let folder = self
-            .0
-            .models
-            .fetch(scope, &revision.model, revision.version)
-            .await
-            .map_err(|source| ServingError::Fetch {
-                model: revision.model.clone(),
-                version: revision.version,
-                source,
-            })?;
-        let (engines, of) = (Arc::clone(&self.0.engines), revision.clone());
-        let loaded = tokio::task::spawn_blocking(move || open(&*engines, of, &folder))
-            .await
-            .map_err(|_| ServingError::Closed)??;
-        let spec = Arc::clone(&self.route(scope, &revision.endpoint)?.spec);
-        let score = ScoreRule::of(&loaded.signature, spec.score.as_deref()).map_err(|reason| {
-            ServingError::Spec {
-                endpoint: revision.endpoint.clone(),
-                field: "score",
-                reason,
-            }
-        })?;
-        let loaded = Arc::new(loaded);
-        self.0
-            .table
-            .update(&key(scope, &revision.endpoint), |route| {
-                route.add(Arc::clone(&loaded), score.clone());
-            });
-        Ok(())
-    }
-
     async fn set_state(
         &self,
         scope: &Scope,
@@ -575,12 +551,6 @@ impl Serving {
             })
             .await
     }
-}
-
-fn open(engines: &dyn Engines, revision: Revision, path: &Path) -> Result<Loaded, ServingError> {
-    let folder = ModelFolder::read(path)?;
-    let engine = engines.open(&folder.onnx)?;
-    Ok(Loaded::open(revision, &folder, engine))
 }
 
 fn key(scope: &Scope, name: &Name) -> Key {

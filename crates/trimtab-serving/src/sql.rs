@@ -244,6 +244,35 @@ pub(crate) fn revisions_to_load(
     .collect()
 }
 
+/// Revisions of an endpoint that are not retired, oldest first.
+pub(crate) fn revisions_not_retired(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    endpoint: &Name,
+) -> Result<Vec<Revision>, DbError> {
+    tx.query(
+        &format!(
+            "SELECT {REVISION} FROM revision WHERE workspace_id = ?1 AND endpoint = ?2 AND state <> 'retired' ORDER BY id LIMIT 1000"
+        ),
+        params![workspace, endpoint],
+    )?
+    .iter()
+    .map(revision_row)
+    .collect()
+}
+
+pub(crate) fn delete_endpoint(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    endpoint: &Name,
+) -> Result<(), DbError> {
+    tx.execute(
+        "DELETE FROM endpoint WHERE workspace_id = ?1 AND name = ?2",
+        params![workspace, endpoint],
+    )?;
+    Ok(())
+}
+
 pub(crate) fn insert_revision(
     tx: &mut Tx<'_>,
     workspace: &WorkspaceId,

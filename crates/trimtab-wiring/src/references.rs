@@ -10,7 +10,7 @@ use trimtab_data::Data;
 use trimtab_loop::{DATASET_TAG, EXPECTED_TAG};
 use trimtab_monitor::{EndpointReference, PortError, ReferenceSource};
 use trimtab_registry::Registry;
-use trimtab_serving::Serving;
+use trimtab_serving::{Serving, ServingError};
 use trimtab_types::{Name, Scope, WorkspaceId};
 
 type Key = (WorkspaceId, Name);
@@ -45,7 +45,12 @@ impl ReferenceSource for ChampionReferences {
         endpoint: &Name,
     ) -> Result<Option<EndpointReference>, PortError> {
         let scope = Scope::controller(workspace.clone());
-        let Some(revision) = self.serving.traffic(&scope, endpoint).await?.champion else {
+        let traffic = match self.serving.traffic(&scope, endpoint).await {
+            // A monitor may outlive an endpoint that was unloaded.
+            Err(ServingError::EndpointNotFound(_)) => return Ok(None),
+            traffic => traffic?,
+        };
+        let Some(revision) = traffic.champion else {
             return Ok(None);
         };
         let revisions = self.serving.revisions(&scope, endpoint).await?;

@@ -14,6 +14,7 @@ use trimtab_data::Data;
 use trimtab_db::{Db, Migration};
 use trimtab_edge::{HostPolicy, Listener, Server, Shell};
 use trimtab_edge_api::{Api, Backups, ProcessInfo, Services};
+use trimtab_edge_oip::Inference;
 use trimtab_events::EventLog;
 use trimtab_exec::{Executor, LocalExecutor};
 use trimtab_infer::OnnxEngines;
@@ -408,6 +409,11 @@ fn mount(
 
 /// Every edge of the server.
 fn edges(shell: Shell, services: &Services, process: ProcessInfo) -> Shell {
+    let inference = Inference {
+        serving: services.serving.clone(),
+        registry: Some(services.registry.clone()),
+        stopping: services.stopping.clone(),
+    };
     shell
         .mount(trimtab_edge_mlflow::routes(
             services.tracking.clone(),
@@ -416,11 +422,8 @@ fn edges(shell: Shell, services: &Services, process: ProcessInfo) -> Shell {
         .mount(trimtab_edge_mlflow::webhook_routes(
             services.webhooks.clone(),
         ))
-        .mount(trimtab_edge_oip::routes(services.serving.clone()))
-        .mount(trimtab_edge_oip::grpc_routes(
-            services.serving.clone(),
-            services.stopping.clone(),
-        ))
+        .mount(trimtab_edge_oip::routes(inference.clone()))
+        .mount(trimtab_edge_oip::grpc_routes(inference))
         .mount(trimtab_edge_api::routes(Api::new(
             services.clone(),
             process,

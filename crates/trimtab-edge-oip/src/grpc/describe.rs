@@ -7,8 +7,8 @@ use trimtab_edge::{CallScope, Failure};
 use trimtab_infer::{DataType, TensorSpec};
 use trimtab_serving::{ModelInfo, Serving};
 
-use super::{Empty, GrpcState, call, model};
-use crate::describe;
+use super::{Empty, call, model};
+use crate::{Inference, describe};
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Truth {
@@ -121,7 +121,7 @@ pub(super) async fn live(headers: HeaderMap, body: Body) -> Result<Response, Fai
 }
 
 pub(super) async fn ready(
-    State(state): State<GrpcState>,
+    State(state): State<Inference>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {

@@ -10,7 +10,8 @@ use trimtab_edge::{
     grpc::{self, Messages},
 };
 
-use super::{GrpcState, call, decode, encoded};
+use super::{call, decode, encoded};
+use crate::Inference;
 
 /// The name that the inference service is asked by; the empty one stands for everything.
 const SERVICE: &str = "inference.GRPCInferenceService";
@@ -34,7 +35,7 @@ struct HealthCheckResponse {
 }
 
 pub(super) async fn check(
-    State(state): State<GrpcState>,
+    State(state): State<Inference>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
@@ -54,7 +55,7 @@ pub(super) async fn check(
 
 /// The status now, and again when it changes: it does once, when the server begins to stop.
 pub(super) async fn watch(
-    State(state): State<GrpcState>,
+    State(state): State<Inference>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
@@ -72,7 +73,7 @@ pub(super) async fn watch(
     ))
 }
 
-fn status(state: &GrpcState, asked: &HealthCheckRequest) -> i32 {
+fn status(state: &Inference, asked: &HealthCheckRequest) -> i32 {
     match asked.service.as_str() {
         "" | SERVICE if state.stopping.is_cancelled() => NOT_SERVING,
         "" | SERVICE => SERVING,

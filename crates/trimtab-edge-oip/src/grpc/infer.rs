@@ -17,8 +17,8 @@ use trimtab_edge::{
 use trimtab_serving::{Prediction, Serving};
 use trimtab_types::{Name, Scope};
 
-use super::{GrpcState, wire::ModelInferRequest};
-use crate::{MAX_BODY, context, infer::Outputs};
+use super::wire::ModelInferRequest;
+use crate::{Inference, MAX_BODY, context, infer::Outputs};
 
 /// How many requests of one stream are worked on at once; their answers go back in the requests' order.
 const IN_FLIGHT: usize = 16;
@@ -53,7 +53,7 @@ pub(super) async fn infer(
 
 /// ModelStreamInfer: a request that is refused is told in its answer, and the stream goes on.
 pub(super) async fn stream(
-    State(state): State<GrpcState>,
+    State(state): State<Inference>,
     CallScope(scope): CallScope,
     headers: HeaderMap,
     body: Body,

@@ -11,6 +11,7 @@ mod binary;
 mod grpc;
 mod malformed;
 mod python;
+mod repository;
 mod routes;
 mod scoring;
 mod v2;

@@ -33,7 +33,7 @@ async fn drive(script: &str) {
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     while let Some(line) = said.next_line().await.unwrap() {
         if line == "watching" {
-            world.stopping.cancel();
+            world.inference.stopping.cancel();
         }
     }
     assert!(child.wait().await.unwrap().success());

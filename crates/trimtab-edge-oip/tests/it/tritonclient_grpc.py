@@ -261,6 +261,30 @@ request = service_pb2.ModelInferRequest(model_name="types")
 request.inputs.add(name="uint8", datatype="UINT8", shape=[1]).contents.uint_contents.append(256)
 refused("INVALID_ARGUMENT", "256 is no UINT8", stub.ModelInfer, request)
 
+# The registry is the model repository.
+states = {row.name: row.state for row in client.get_model_repository_index().models}
+assert states["flights"] == "READY" and states["empty"] == states["other"] == "UNAVAILABLE", states
+refused("FAILED_PRECONDITION", "neither alias `champion` nor `production`", client.load_model, "spare")
+refused("UNIMPLEMENTED", "parameter `config`", client.load_model, "other", config="{}")
+client.load_model("other")
+assert client.is_model_ready("other")
+np.testing.assert_array_equal(client.infer("other", flights()).as_numpy("probabilities"), expected)
+refused("FAILED_PRECONDITION", "declared by project", client.unload_model, "flights")
+client.unload_model("other")
+refused("NOT_FOUND", "does not exist", client.unload_model, "other")
+named = service_pb2.RepositoryIndexRequest(repository_name="s3")
+refused("INVALID_ARGUMENT", "no repository `s3`", stub.RepositoryIndex, named)
+
+# Statistics count rows, executions and time.
+tensor = triton.InferInput("x", [5, 1], "FP32")
+tensor.set_data_from_numpy(np.ones([5, 1], dtype=np.float32))
+client.infer("logarithm", [tensor])
+stats = client.get_inference_statistics("logarithm").model_stats[0]
+assert (stats.inference_count, stats.execution_count) == (5, 1), stats
+assert stats.inference_stats.compute_infer.ns > 0 and stats.inference_stats.fail.count > 0
+assert stats.batch_stats[0].batch_size == 5 and stats.last_inference > 1_700_000_000_000
+assert len(client.get_inference_statistics().model_stats) == 6
+
 # Bytes that are no message, a method that is none, a deadline that passes, health.
 channel = grpc.insecure_channel(ADDRESS)
 raw = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")

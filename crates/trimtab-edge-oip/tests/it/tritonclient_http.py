@@ -126,4 +126,31 @@ refused("endpoint `none` does not exist", client.infer, "none", flights(True))
 refused("no output `q`", client.infer, "flights", flights(True), outputs=[triton.InferRequestedOutput("q")])
 refused("serves no version 9", client.infer, "flights", flights(True), model_version="9")
 refused("does not exist", client.get_model_metadata, "none")
+
+# The registry is the model repository.
+states = {row["name"]: row["state"] for row in client.get_model_repository_index()}
+assert states["flights"] == "READY" and states["empty"] == states["other"] == "UNAVAILABLE", states
+refused("neither alias `champion` nor `production`", client.load_model, "spare")
+refused("parameter `config`", client.load_model, "other", config="{}")
+client.load_model("other")
+assert client.is_model_ready("other")
+np.testing.assert_array_equal(client.infer("other", flights(True)).as_numpy("probabilities"), expected)
+refused("declared by project", client.unload_model, "flights")
+client.unload_model("other")
+assert not client.is_model_ready("other")
+refused("does not exist", client.unload_model, "other")
+
+# Statistics count rows, executions and time.
+stats = client.get_inference_statistics("logarithm")["model_stats"][0]
+assert (stats["inference_count"], stats["execution_count"]) == (3, 1), stats
+assert stats["inference_stats"]["compute_infer"]["ns"] > 0
+assert stats["batch_stats"][0]["batch_size"] == 3
+assert len(client.get_inference_statistics()["model_stats"]) == 6
+
+# Classes in place of a tensor, in both forms.
+for binary in (True, False):
+    output = triton.InferRequestedOutput("probabilities", binary_data=binary, class_count=2)
+    ranked = client.infer("flights", flights(True), outputs=[output]).as_numpy("probabilities")
+    texts = [text.decode() if isinstance(text, bytes) else text for text in ranked[0]]
+    assert ranked.shape == (2, 2) and texts[0].endswith(f":{expected[0].argmax()}"), ranked
 print("ok")

@@ -12,18 +12,20 @@ use crate::world::{FLIGHTS, World};
 #[tokio::test]
 async fn a_server_and_its_models_describe_themselves() {
     let world = World::new().await;
-    for path in [
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/v2/models/flights/ready",
-        "/v2/models/flights/versions/2/ready",
+    for (path, expected) in [
+        ("/v2/health/live", json!({"live": true})),
+        ("/v2/health/ready", json!({"ready": true})),
+        (
+            "/v2/models/flights/ready",
+            json!({"name": "flights", "ready": true}),
+        ),
+        (
+            "/v2/models/flights/versions/2/ready",
+            json!({"name": "flights", "ready": true}),
+        ),
     ] {
         let answer = world.get(path).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.body.len()),
-            (200, 0),
-            "{path}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));
     }
     let server = world.get("/v2").await.json();
     assert_eq!(server["name"], "trimtab");
@@ -61,7 +63,7 @@ async fn a_server_and_its_models_describe_themselves() {
         "/v2/models/a%20b",
         "/v2/models/flights/versions/9",
         "/v2/models/flights/versions/new",
-        "/v2/repository/index",
+        "/v2/repository/nothing",
     ] {
         let answer = world.get(path).await;
         assert_eq!(answer.status, 404, "{path}");
@@ -206,4 +208,12 @@ async fn bodies_may_be_packed_both_ways() {
         )
         .await;
     assert!(!plain.headers.contains_key("content-encoding"));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_is_not_ready() {
+    let world = World::new().await;
+    world.inference.stopping.cancel();
+    assert_eq!(world.get("/v2/health/ready").await.status, 400);
+    assert_eq!(world.get("/v2/health/live").await.status, 200);
 }

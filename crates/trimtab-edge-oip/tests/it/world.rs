@@ -16,8 +16,10 @@ use tower::ServiceExt as _;
 use trimtab_access::{Access, AccessMode};
 use trimtab_db::{Migration, testing};
 use trimtab_edge::{HostPolicy, Routes, Shell};
+use trimtab_edge_oip::Inference;
 use trimtab_events::EventLog;
 use trimtab_infer::OnnxEngines;
+use trimtab_registry::{CreateVersion, Registry};
 use trimtab_serving::{EndpointSpec, EventTimeSource, FetchError, ModelSource, Serving, Traffic};
 use trimtab_telemetry::{Metrics, Tasks};
 use trimtab_types::{Clock, ErrorCode, Name, Scope};
@@ -25,6 +27,7 @@ use trimtab_types::{Clock, ErrorCode, Name, Scope};
 const MIGRATIONS: &[&[Migration]] = &[
     trimtab_access::MIGRATIONS,
     trimtab_events::MIGRATIONS,
+    trimtab_registry::MIGRATIONS,
     trimtab_serving::MIGRATIONS,
 ];
 
@@ -61,7 +64,8 @@ pub(crate) struct World {
     pub(crate) serving: Serving,
     pub(crate) events: EventLog,
     pub(crate) tasks: Tasks,
-    pub(crate) stopping: CancellationToken,
+    pub(crate) inference: Inference,
+    pub(crate) registry: Registry,
     _folder: tempfile::TempDir,
 }
 
@@ -86,10 +90,18 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(trimtab_edge_oip::routes).await
+        Self::with(|inference| {
+            [
+                trimtab_edge_oip::routes(inference.clone()),
+                trimtab_edge_oip::grpc_routes(inference),
+            ]
+        })
+        .await
     }
 
-    pub(crate) async fn with(routes: impl FnOnce(Serving) -> Routes) -> Self {
+    pub(crate) async fn with<const N: usize>(
+        routes: impl FnOnce(Inference) -> [Routes; N],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = testing::sqlite(MIGRATIONS).await.unwrap();
         let (clock, tasks, metrics) = (Clock::system(), Tasks::new(), Metrics::default());
@@ -118,14 +130,27 @@ impl World {
             .apply(&Scope::local(), "tests", vec![empty])
             .await
             .unwrap();
-        let access = Access::open(db, clock, AccessMode::Tokens).await.unwrap();
-        let stopping = CancellationToken::new();
-        let router = Shell::new(access, metrics, tasks.clone(), HostPolicy::default())
-            .mount(routes(serving.clone()))
-            .mount(trimtab_edge_oip::grpc_routes(
-                serving.clone(),
-                stopping.clone(),
-            ))
+        let access = Access::open(db.clone(), clock.clone(), AccessMode::Tokens)
+            .await
+            .unwrap();
+        let registry = Registry::new(db.clone(), clock.clone());
+        for model in ["spare", "other"] {
+            register(&registry, folder.path(), model, "flights_1.onnx").await;
+        }
+        // What the clients load; the other model has no alias.
+        registry
+            .set_alias(&Scope::local(), "other", "champion", 1)
+            .await
+            .unwrap();
+        let inference = Inference {
+            serving: serving.clone(),
+            registry: Some(registry.clone()),
+            stopping: CancellationToken::new(),
+        };
+        let shell = Shell::new(access, metrics, tasks.clone(), HostPolicy::default());
+        let router = routes(inference.clone())
+            .into_iter()
+            .fold(shell, Shell::mount)
             .into_router()
             .unwrap();
         Self {
@@ -133,7 +158,8 @@ impl World {
             serving,
             events,
             tasks,
-            stopping,
+            inference,
+            registry,
             _folder: folder,
         }
     }
@@ -169,6 +195,32 @@ impl World {
     }
 }
 
+/// A registered model with one version, which no endpoint serves.
+async fn register(registry: &Registry, folder: &Path, name: &str, file: &str) {
+    let scope = Scope::local();
+    registry
+        .create_model(&scope, name, None, &[])
+        .await
+        .unwrap();
+    let version = CreateVersion {
+        model: name.to_owned(),
+        source: format!("mlflow-artifacts:/{name}"),
+        ..CreateVersion::default()
+    };
+    registry.create_version(&scope, version).await.unwrap();
+    put(folder, name, 1, file);
+}
+
+/// Puts a model's file where its version is fetched from.
+fn put(folder: &Path, model: &str, version: i64, file: &str) {
+    let place = folder.join("models").join(model).join(version.to_string());
+    fs::create_dir_all(&place).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../trimtab-infer/tests/fixtures")
+        .join(file);
+    fs::copy(fixture, place.join("model.onnx")).unwrap();
+}
+
 async fn endpoint(serving: &Serving, folder: &Path, name: &str, files: &[&str]) {
     let scope = Scope::local();
     let endpoint: Name = name.parse().unwrap();
@@ -180,12 +232,7 @@ async fn endpoint(serving: &Serving, folder: &Path, name: &str, files: &[&str]) 
     serving.apply(&scope, "tests", vec![spec]).await.unwrap();
     for (at, file) in files.iter().enumerate() {
         let version = i64::try_from(at).unwrap() + 1;
-        let place = folder.join("models").join(name).join(version.to_string());
-        fs::create_dir_all(&place).unwrap();
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../trimtab-infer/tests/fixtures")
-            .join(file);
-        fs::copy(fixture, place.join("model.onnx")).unwrap();
+        put(folder, name, version, file);
         let revision = serving
             .add_revision(&scope, &endpoint, version)
             .await

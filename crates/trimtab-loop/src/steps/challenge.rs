@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use trimtab_registry::{LineageEdge, ModelVersion, NodeRef};
+use trimtab_registry::{LineageEdge, ModelVersion};
 use trimtab_serving::EndpointSpec;
 use trimtab_types::{RevisionId, RunId, Scope};
 
@@ -69,35 +69,8 @@ impl Loop {
                 "serving",
                 format!("load version {} of `{}`", version.version, version.model),
             ))?;
-        let node = |kind: &str, id: String| NodeRef {
-            kind: kind.to_owned(),
-            id,
-        };
-        let model_version = node(
-            "model_version",
-            format!("{}/{}", version.model, version.version),
-        );
         let at = self.0.clock.now();
-        let mut edges = vec![
-            LineageEdge {
-                from: node("revision", revision.id.to_string()),
-                relation: "serves".to_owned(),
-                to: model_version.clone(),
-                at,
-            },
-            LineageEdge {
-                from: node("endpoint", plan.endpoint.to_string()),
-                relation: "has".to_owned(),
-                to: node("revision", revision.id.to_string()),
-                at,
-            },
-        ];
-        edges.extend(version.run_id.map(|run| LineageEdge {
-            from: model_version,
-            relation: "made_by".to_owned(),
-            to: node("run", run.to_string()),
-            at,
-        }));
+        let edges = LineageEdge::of_revision(&plan.endpoint, revision.id, &version, at);
         registry
             .record_edges(scope, edges)
             .await

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
 mod apply;
+mod deploy;
 mod predict;
 mod revisions;
 mod rollout;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use trimtab_access::{Access, AccessMode};
 use trimtab_edge::{HostPolicy, Server, Shell};
 use trimtab_edge_api::wire::{ArtifactEntry, List, Model};
+use trimtab_edge_oip::Inference;
 use trimtab_events::EventLog;
 use trimtab_infer::OnnxEngines;
 use trimtab_serving::{EndpointSpec, FetchError, ModelSource, Serving, Traffic};
@@ -90,12 +91,18 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> anyhow::Re
         origins: config.allowed_origins.value,
     };
     let stopping = CancellationToken::new();
+    let inference = Inference {
+        serving: serving.clone(),
+        registry: None,
+        stopping: stopping.clone(),
+    };
     let router = Shell::new(access, metrics, tasks.clone(), host)
-        .mount(trimtab_edge_oip::scoring_routes(serving.clone(), endpoint))
-        .mount(trimtab_edge_oip::grpc_routes(
-            serving.clone(),
-            stopping.clone(),
+        .mount(trimtab_edge_oip::scoring_routes(
+            inference.clone(),
+            endpoint,
         ))
+        .mount(trimtab_edge_oip::v2_routes(inference.clone()))
+        .mount(trimtab_edge_oip::grpc_routes(inference))
         .into_router()?;
     let server = Server::start(listeners, router, &tasks);
     let answer = serde_json::json!({ "url": url, "model": model.name, "version": model.version });
