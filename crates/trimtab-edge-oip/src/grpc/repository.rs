@@ -43,8 +43,8 @@ struct RepositoryModelRequest {
     repository_name: String,
     #[prost(string, tag = "2")]
     model_name: String,
-    #[prost(map = "string, message", tag = "3")]
-    parameters: HashMap<String, Empty>,
+    #[prost(map = "string, bytes", tag = "3")]
+    parameters: HashMap<String, Vec<u8>>,
 }
 
 pub(super) async fn index(

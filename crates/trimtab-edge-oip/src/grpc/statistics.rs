@@ -35,34 +35,34 @@ struct ModelStatistics {
 
 #[derive(Clone, PartialEq, Message)]
 struct InferStatistics {
-    #[prost(message, optional, tag = "1")]
-    success: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "2")]
-    fail: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "3")]
-    queue: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "4")]
-    compute_input: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "5")]
-    compute_infer: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "6")]
-    compute_output: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "7")]
-    cache_hit: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "8")]
-    cache_miss: Option<StatisticDuration>,
+    #[prost(message, required, tag = "1")]
+    success: StatisticDuration,
+    #[prost(message, required, tag = "2")]
+    fail: StatisticDuration,
+    #[prost(message, required, tag = "3")]
+    queue: StatisticDuration,
+    #[prost(message, required, tag = "4")]
+    compute_input: StatisticDuration,
+    #[prost(message, required, tag = "5")]
+    compute_infer: StatisticDuration,
+    #[prost(message, required, tag = "6")]
+    compute_output: StatisticDuration,
+    #[prost(message, required, tag = "7")]
+    cache_hit: StatisticDuration,
+    #[prost(message, required, tag = "8")]
+    cache_miss: StatisticDuration,
 }
 
 #[derive(Clone, PartialEq, Message)]
 struct InferBatchStatistics {
     #[prost(uint64, tag = "1")]
     batch_size: u64,
-    #[prost(message, optional, tag = "2")]
-    compute_input: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "3")]
-    compute_infer: Option<StatisticDuration>,
-    #[prost(message, optional, tag = "4")]
-    compute_output: Option<StatisticDuration>,
+    #[prost(message, required, tag = "2")]
+    compute_input: StatisticDuration,
+    #[prost(message, required, tag = "3")]
+    compute_infer: StatisticDuration,
+    #[prost(message, required, tag = "4")]
+    compute_output: StatisticDuration,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -93,11 +93,11 @@ pub(super) async fn statistics(
     .await
 }
 
-fn timed(timed: Timed) -> Option<StatisticDuration> {
-    Some(StatisticDuration {
+fn timed(timed: Timed) -> StatisticDuration {
+    StatisticDuration {
         count: timed.count,
         ns: timed.ns,
-    })
+    }
 }
 
 impl From<RevisionStatistics> for ModelStatistics {
