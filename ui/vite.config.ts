@@ -12,7 +12,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 300,
   },
-  // `npm run dev` shows the sources as they change, over the API of a running server.
-  server: { host: "127.0.0.1", proxy: { "/api": server, "/get-artifact": server } },
+  // `npm run dev` shows the sources as they change, over the API of a running server, which takes writes and searches
+  // from its own origin only.
+  server: { host: "127.0.0.1", proxy: Object.fromEntries(["/api", "/ajax-api", "/get-artifact"].map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }])) },
   test: { include: ["test/**/*.test.ts"], environment: "node" },
 });
