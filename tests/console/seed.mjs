@@ -6,7 +6,7 @@ import { mock, url } from "./support.mjs";
 const RUNS = 130;
 const METRICS = 12;
 
-async function post(path, body) {
+export async function post(path, body) {
   const response = await fetch(`${url}/api/2.0/mlflow/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   assert.equal(response.status, 200, `${path}: ${await response.clone().text()}`);
   return response.json();

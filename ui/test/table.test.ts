@@ -12,7 +12,7 @@ const row = (over: Partial<RunRow>): RunRow => ({ id: "a", name: "n", experiment
 
 describe("the state of the runs table", () => {
   it("goes into the address and comes back the same", () => {
-    const state = { experiments: ["3", "a/b,c"], filter: "metrics.`val loss` < 0.1 AND tags.a = 'x&y'", order: { by: "metrics.`val loss`", up: false }, columns: ["metrics.val loss", "params.a,b"], differ: true, deleted: false };
+    const state = { experiments: ["3", "a/b,c"], filter: "metrics.`val loss` < 0.1 AND tags.a = 'x&y'", order: { by: "metrics.`val loss`", up: false }, columns: ["metrics.val loss", "params.a,b"], differ: true, view: "all" as const };
     const text = writeState(new URLSearchParams("tab=x&experiment=9&column=old"), state);
     const query = new URLSearchParams(text);
     expect(readState(query)).toEqual(state);

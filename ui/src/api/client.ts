@@ -1,4 +1,5 @@
-// One door to `/api/v1`: the token, the errors with their hints, and cancellation.
+// One door to the server: the token, the errors with their hints, and cancellation. Reads are of `/api/v1`; what
+// MLflow's API can write already is written by it.
 
 import type { ErrorBody } from "./types";
 
@@ -36,10 +37,17 @@ function isErrorBody(value: unknown): value is ErrorBody {
   return typeof value === "object" && value !== null && typeof (value as ErrorBody).error?.message === "string";
 }
 
+/** How MLflow's API tells an error. */
+function isMlflowError(value: unknown): value is { error_code: string; message: string } {
+  const body = value as { error_code?: unknown; message?: unknown } | null;
+  return typeof body === "object" && typeof body?.error_code === "string" && typeof body.message === "string";
+}
+
 export async function failure(response: Response): Promise<ApiError> {
   const text = await response.text().catch(() => "");
   try {
     const body: unknown = JSON.parse(text);
+    if (isMlflowError(body)) return new ApiError(response.status, body.error_code.toLowerCase(), body.message, null, response.headers.get("x-request-id"));
     if (isErrorBody(body)) {
       const { code, message, hint, request_id } = body.error;
       return new ApiError(response.status, code, message, hint ?? null, request_id ?? response.headers.get("x-request-id"));
@@ -69,10 +77,19 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 /** A POST that only asks: searches and samples have bodies. */
-export async function ask<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+export function ask<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  return send<T>("POST", path, body, signal);
+}
+
+/** A write by MLflow's REST API: `mlflow("POST", "runs/delete", { run_id })`. */
+export function mlflow(method: "POST" | "PATCH" | "DELETE", call: string, body: Record<string, string>): Promise<unknown> {
+  return send(method, `/ajax-api/2.0/mlflow/${call}`, body);
+}
+
+async function send<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(path, { method: "POST", headers: { ...headers("application/json"), "content-type": "application/json" }, body: JSON.stringify(body), signal: signal ?? null, cache: "no-store" });
+    response = await fetch(path, { method, headers: { ...headers("application/json"), "content-type": "application/json" }, body: JSON.stringify(body), signal: signal ?? null, cache: "no-store" });
   } catch (cause) {
     if (signal?.aborted) throw cause;
     throw new ApiError(0, "unreachable", "the server does not answer", "is `trimtab server` still running?");

@@ -4,7 +4,8 @@
 import { ask, told, type ApiError } from "../api/client";
 import { stream, type RunChange } from "../api/stream.svelte";
 import type { List, RunRow, RunsQuery } from "../api/types";
-import { merged, type ColumnId } from "./table";
+import { before, front } from "./merge";
+import { column, merged, type ColumnId, type TableRow, type TableState, type View } from "./table";
 
 const PAGE = 100;
 /** Changed rows are read again at most this often. */
@@ -14,19 +15,29 @@ const GAP_MS = 1_000;
 export interface Asked {
   experiments: string[];
   filter: string;
-  order: string[];
-  deleted: boolean;
+  order: TableState["order"];
+  view: View;
+}
+
+/** The rows of one kind, active or deleted, as far as they were read and are not in the table yet. */
+interface Feed {
+  isDeleted: boolean;
+  waiting: TableRow[];
+  next: string | null;
+  isAll: boolean;
+  /** The columns that the waiting rows have. */
+  columns: Set<ColumnId>;
 }
 
 export class Rows {
-  rows = $state.raw<RunRow[]>([]);
+  rows = $state.raw<TableRow[]>([]);
   error = $state.raw<ApiError | null>(null);
   loading = $state(true);
   /** More rows come when the end is reached. */
   hasMore = $state(false);
   /** Runs that were made since the table was read, and are not in it. */
   fresh = $state(0);
-  #next: string | null = null;
+  #feeds: Feed[] = [];
   #asked: Asked | null = null;
   #places = new Map<string, number>();
   /** Which columns each page has already. */
@@ -63,13 +74,13 @@ export class Rows {
     this.#isMore = false;
     this.loading = true;
     try {
-      const page = await ask<List<RunRow>>("/api/v1/runs/search", this.#query(asked, columns, null), abort.signal);
+      const kinds = asked.view === "all" ? [false, true] : [asked.view === "deleted"];
+      this.#feeds = kinds.map((isDeleted) => ({ isDeleted, waiting: [], next: null, isAll: false, columns: new Set() }));
+      const found = await this.#page(asked, columns, abort.signal);
       if (abort.signal.aborted) return;
-      this.rows = page.items;
-      this.#places = new Map(page.items.map((row, i) => [row.id, i]));
-      this.#have = [new Set(columns)];
-      this.#next = page.next ?? null;
-      this.hasMore = this.#next !== null;
+      this.rows = found;
+      this.#places = new Map(found.map((row, i) => [row.id, i]));
+      this.#have = [this.#columnsOfAll()];
       this.error = null;
       this.fresh = 0;
       this.#unknown.clear();
@@ -90,20 +101,18 @@ export class Rows {
   /** The next page, when there is one. */
   async more(columns: ColumnId[]): Promise<void> {
     const asked = this.#asked;
-    if (!asked || this.#next === null || this.#isMore || this.loading) return;
+    if (!asked || !this.hasMore || this.#isMore || this.loading) return;
     const abort = this.#abort;
     this.#isMore = true;
     try {
-      const page = await ask<List<RunRow>>("/api/v1/runs/search", this.#query(asked, columns, this.#next), abort.signal);
+      const found = await this.#page(asked, columns, abort.signal);
       if (abort.signal.aborted) return;
       // A run that moved while the table was read may come twice: its first place stays.
-      const added = page.items.filter((row) => !this.#places.has(row.id));
+      const added = found.filter((row) => !this.#places.has(row.id));
       while (this.#have.length * PAGE < this.rows.length) this.#have.push(new Set());
       added.forEach((row, i) => this.#places.set(row.id, this.rows.length + i));
       this.rows = [...this.rows, ...added];
-      while (this.#have.length * PAGE < this.rows.length) this.#have.push(new Set(columns));
-      this.#next = page.next ?? null;
-      this.hasMore = this.#next !== null;
+      while (this.#have.length * PAGE < this.rows.length) this.#have.push(this.#columnsOfAll());
       this.error = null;
     } catch (cause) {
       if (!abort.signal.aborted) this.error = told(cause);
@@ -133,8 +142,39 @@ export class Rows {
     }
   }
 
-  #query(asked: Asked, columns: ColumnId[], page: string | null): Partial<RunsQuery> {
-    return { experiments: asked.experiments, filter: asked.filter, order_by: asked.order, deleted: asked.deleted, columns, limit: PAGE, page };
+  /** The next rows of the table, a page of them unless fewer are left; of several kinds in one order. */
+  async #page(asked: Asked, columns: ColumnId[], signal: AbortSignal): Promise<TableRow[]> {
+    const out: TableRow[] = [];
+    const [one, other] = this.#feeds;
+    // What is sorted by is compared here, so it is asked for though it may not be seen.
+    const compared = this.#feeds.length > 1 ? sortedBy(asked.order) : null;
+    const wanted = compared !== null && !columns.includes(compared) ? [...columns, compared] : columns;
+    while (one && out.length < PAGE && !signal.aborted) {
+      await Promise.all(this.#feeds.filter((feed) => feed.waiting.length === 0 && !feed.isAll).map((feed) => this.#feed(feed, asked, wanted, signal)));
+      const next = front(one.waiting, other?.waiting ?? [], one.isAll, other?.isAll ?? true, PAGE - out.length, (a, b) => before(asked.order, a, b));
+      out.push(...next.taken);
+      one.waiting = one.waiting.slice(next.one);
+      if (other) other.waiting = other.waiting.slice(next.other);
+      if (this.#feeds.every((feed) => feed.isAll && feed.waiting.length === 0)) break;
+    }
+    if (!signal.aborted) this.hasMore = this.#feeds.some((feed) => !feed.isAll || feed.waiting.length > 0);
+    return out;
+  }
+
+  async #feed(feed: Feed, asked: Asked, columns: ColumnId[], signal: AbortSignal): Promise<void> {
+    const order_by = asked.order ? [`${asked.order.by} ${asked.order.up ? "ASC" : "DESC"}`] : [];
+    const query: Partial<RunsQuery> = { experiments: asked.experiments, filter: asked.filter, order_by, deleted: feed.isDeleted, columns, limit: PAGE, page: feed.next };
+    const page = await ask<List<RunRow>>("/api/v1/runs/search", query, signal);
+    feed.waiting = page.items.map((row) => ({ ...row, isDeleted: feed.isDeleted }));
+    feed.next = page.next ?? null;
+    feed.isAll = feed.next === null;
+    feed.columns = new Set(columns);
+  }
+
+  /** The columns that every row has that came last, whichever kind it is of. */
+  #columnsOfAll(): Set<ColumnId> {
+    const [one, other] = this.#feeds;
+    return new Set([...(one?.columns ?? [])].filter((id) => !other || other.columns.has(id)));
   }
 
   #put(found: RunRow[], signal: AbortSignal): void {
@@ -170,4 +210,11 @@ export class Rows {
     }
     if (this.#changed.size > 0 && !abort.signal.aborted) this.#timer ??= setTimeout(() => void this.#again(), GAP_MS);
   }
+}
+
+/** The column that an order compares, when it is a metric, param or tag. */
+function sortedBy(order: TableState["order"]): ColumnId | null {
+  const [, kind, key] = /^(metrics|params|tags)\.(.+)$/s.exec(order?.by ?? "") ?? [];
+  const id = `${kind}.${key?.replace(/^(["`])(.*)\1$/s, "$2")}`;
+  return kind !== undefined && column(id) ? id : null;
 }

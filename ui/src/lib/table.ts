@@ -17,6 +17,13 @@ export interface Column {
   order: string | null;
 }
 
+/** Which runs by their life: those that were not deleted, those that were, or both. */
+export type View = "active" | "deleted" | "all";
+
+export interface TableRow extends RunRow {
+  isDeleted?: boolean;
+}
+
 export interface TableState {
   experiments: string[];
   filter: string;
@@ -24,7 +31,7 @@ export interface TableState {
   /** The chosen columns; null is what the table chooses. */
   columns: ColumnId[] | null;
   differ: boolean;
-  deleted: boolean;
+  view: View;
 }
 
 export const ATTRIBUTES: Column[] = [
@@ -59,7 +66,7 @@ export function readState(query: URLSearchParams): TableState {
     order: order?.[1] ? { by: order[1], up: order[2]?.toUpperCase() !== "DESC" } : null,
     columns: columns.length > 0 ? columns : null,
     differ: query.get("differ") === "1",
-    deleted: query.get("deleted") === "1",
+    view: query.get("view") === "deleted" ? "deleted" : query.get("view") === "all" ? "all" : "active",
   };
 }
 
@@ -73,7 +80,7 @@ export function writeState(query: URLSearchParams, state: TableState): string {
     filter: state.filter,
     order: state.order ? `${state.order.by} ${state.order.up ? "ASC" : "DESC"}` : null,
     differ: state.differ ? "1" : null,
-    deleted: state.deleted ? "1" : null,
+    view: state.view === "active" ? null : state.view,
   });
 }
 
@@ -145,7 +152,7 @@ export function visible(ends: number[], left: number, right: number): Span {
 }
 
 /** One run's cells joined from several answers. */
-export function merged(old: RunRow | undefined, found: RunRow): RunRow {
+export function merged(old: TableRow | undefined, found: TableRow): TableRow {
   if (!old) return found;
-  return { ...found, metrics: { ...old.metrics, ...found.metrics }, params: { ...old.params, ...found.params }, tags: { ...old.tags, ...found.tags } };
+  return { ...old, ...found, metrics: { ...old.metrics, ...found.metrics }, params: { ...old.params, ...found.params }, tags: { ...old.tags, ...found.tags } };
 }

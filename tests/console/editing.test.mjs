@@ -1,0 +1,100 @@
+// What the console writes, in a real Chromium: deleting and restoring. The made-up server writes nothing, so this needs
+// a real one.
+//
+//   TRIMTAB_URL=http://127.0.0.1:5000 npm --prefix ui run test:console
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { post } from "./seed.mjs";
+import { accessible, mock, open, ready, shot } from "./support.mjs";
+
+const given = {};
+before(async () => {
+  await ready;
+  if (mock) return;
+  given.name = `edited ${Date.now()}`;
+  given.experiment = (await post("experiments/create", { name: given.name })).experiment_id;
+  const start = Date.now() - 60_000;
+  given.runs = [];
+  for (let i = 0; i < 4; i += 1) {
+    const id = (await post("runs/create", { experiment_id: given.experiment, run_name: `edited-${i}`, start_time: start + i * 1_000 })).run.info.run_id;
+    await post("runs/log-batch", { run_id: id, metrics: [{ key: "loss", value: i, step: 1, timestamp: start }] });
+    given.runs.push(id);
+  }
+});
+
+const shown = (page) => page.locator("[data-run]").evaluateAll((all) => all.map((row) => row.querySelector("[role=rowheader] a").textContent + (row.querySelector("[role=rowheader]").textContent.includes("deleted") ? " (deleted)" : "")));
+const until = (page, ids) => page.waitForFunction((wanted) => JSON.stringify([...document.querySelectorAll("[data-run]")].map((row) => row.dataset.run)) === wanted, JSON.stringify(ids));
+
+test("runs are deleted from the table and restored on their page", async (t) => {
+  if (mock) return t.skip("the made-up server writes nothing");
+  const [a, b, c, d] = given.runs;
+  const { page, errors, close } = await open(`/runs?experiment=${given.experiment}`);
+  await until(page, [d, c, b, a]);
+  for (const id of [b, c]) await page.locator(`[data-run="${id}"] input`).check();
+  await page.getByRole("button", { name: "Delete 2…" }).click();
+  await page.locator("dialog", { hasText: "They can be restored" }).waitFor();
+  await accessible(page, "the question before runs are deleted");
+  await shot(page, "runs-delete", false);
+  // Whoever changes their mind loses nothing.
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Delete 2…" }).click();
+  await page.getByRole("button", { name: "Delete 2 runs" }).click();
+  await until(page, [d, a]);
+
+  await page.getByLabel("Active or deleted runs").selectOption("all");
+  await page.waitForURL(/view=all/);
+  await until(page, [d, c, b, a]);
+  assert.deepEqual(await shown(page), ["edited-3", "edited-2 (deleted)", "edited-1 (deleted)", "edited-0"]);
+  await page.locator("[data-sort='metrics.loss']").click();
+  await until(page, [a, b, c, d]);
+  await page.getByLabel("Active or deleted runs").selectOption("deleted");
+  await until(page, [b, c]);
+
+  await page.locator(`[data-run="${c}"] a`).click();
+  await page.getByRole("button", { name: "Restore…" }).click();
+  await page.getByRole("button", { name: "Restore", exact: true }).click();
+  await page.getByRole("button", { name: "Delete…" }).waitFor();
+  await page.goBack();
+  await until(page, [b]);
+  assert.deepEqual(errors, []);
+  await close();
+});
+
+test("an experiment is deleted from the list and restored among the deleted ones", async (t) => {
+  if (mock) return t.skip("the made-up server writes nothing");
+  const { page, errors, close } = await open("/experiments");
+  const row = page.locator(`tr[data-experiment="${given.experiment}"]`);
+  await row.getByRole("button").click();
+  await page.getByRole("button", { name: "Delete the experiment" }).click();
+  await row.waitFor({ state: "detached" });
+  await page.getByLabel("Active or deleted experiments").selectOption("deleted");
+  await row.getByRole("button", { name: "Restore…" }).click();
+  await page.getByRole("button", { name: "Restore", exact: true }).click();
+  await row.waitFor({ state: "detached" });
+  await page.getByLabel("Active or deleted experiments").selectOption("");
+  await row.waitFor();
+  assert.deepEqual(errors, []);
+  await close();
+});
+
+test("a model's version and the model go for good, and an error is told in words", async (t) => {
+  if (mock) return t.skip("the made-up server writes nothing");
+  const name = `edited-${Date.now()}`;
+  await post("registered-models/create", { name });
+  for (let i = 0; i < 2; i += 1) await post("model-versions/create", { name, source: `runs:/${given.runs[0]}/model`, run_id: given.runs[0] });
+  const { page, close } = await open(`/models/${name}/versions/2`);
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.locator("dialog", { hasText: "cannot be restored" }).waitFor();
+  await page.route("**/model-versions/delete", (route) => route.fulfill({ status: 403, contentType: "application/json", body: JSON.stringify({ error_code: "PERMISSION_DENIED", message: "the role viewer may not write" }) }));
+  await page.getByRole("button", { name: "Delete the version" }).click();
+  await page.locator("dialog [role=alert]", { hasText: "the role viewer may not write" }).waitFor();
+  await page.unroute("**/model-versions/delete");
+  await page.getByRole("button", { name: "Delete the version" }).click();
+  await page.waitForURL((at) => at.pathname === `/models/${name}`);
+  await page.locator("tbody", { hasText: "v1" }).first().waitFor();
+  assert.equal(await page.locator("tbody th", { hasText: "v2" }).count(), 0);
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.getByRole("button", { name: "Delete the model" }).click();
+  await page.waitForURL((at) => at.pathname === "/models");
+  await close();
+});
