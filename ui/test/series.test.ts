@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { named, unnamed } from "../src/lib/measures.svelte";
 import { aligned, colour, curve, groups, positive, smooth } from "../src/lib/series";
 
 const series = { run: "a", key: "loss", steps: [0, 10, 20], at_ms: [1_000, 2_500, 4_000], values: [1, null, 3] };
@@ -37,6 +38,17 @@ describe("smoothing", () => {
   it("is nothing at zero, and less than a jump otherwise", () => {
     expect(smooth([0, 1], 0)).toEqual([0, 1]);
     expect(smooth([0, 1], 0.9)[1]).toBeCloseTo(0.1 / 0.19, 12);
+  });
+});
+
+describe("values that are not finite", () => {
+  const runs = [{ id: "a", metrics: [{ key: "loss", value: 1 }, { key: "nan", value: null }] }, { id: "b", metrics: [{ key: "loss", value: 2 }] }];
+  it("are asked for by their keys, and nothing is asked where all are finite", () => {
+    expect(unnamed(runs)).toEqual({ ids: ["a"], columns: ["metrics.nan"] });
+    expect(unnamed(runs.slice(1))).toBeNull();
+  });
+  it("have their names in the answer", () => {
+    expect(named([{ id: "a", metrics: { nan: "NaN", up: "Infinity", down: "-Infinity", loss: 1 } }]).get("a")).toEqual({ nan: "NaN", up: "Infinity", down: "-Infinity" });
   });
 });
 
