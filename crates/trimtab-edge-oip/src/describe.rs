@@ -9,10 +9,12 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const EXTENSIONS: &[&str] = &[
     "binary_tensor_data",
     "classification",
+    "logging",
     "model_configuration",
     "model_repository",
     "parameters",
     "statistics",
+    "trace",
 ];
 
 /// Triton's word for what runs a model: its platform up to the underscore.

@@ -5,6 +5,7 @@ mod describe;
 mod health;
 mod infer;
 mod repository;
+mod settings;
 mod statistics;
 mod wire;
 
@@ -81,6 +82,18 @@ pub fn grpc_routes(inference: Inference) -> Routes {
         .route(
             operate("/inference.GRPCInferenceService/RepositoryModelUnload"),
             repository::unload,
+        )
+        .route(
+            operate("/inference.GRPCInferenceService/TraceSetting"),
+            settings::traces,
+        )
+        .route(
+            method(
+                "/inference.GRPCInferenceService/LogSettings",
+                Verb::Admin,
+                "log",
+            ),
+            settings::logs,
         )
         .route(public("/grpc.health.v1.Health/Check"), health::check)
         .route(public("/grpc.health.v1.Health/Watch"), health::watch)

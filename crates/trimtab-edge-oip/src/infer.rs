@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use trimtab_edge::Failure;
 use trimtab_infer::Tensor;
-use trimtab_serving::{PredictRequest, Prediction, Serving};
+use trimtab_serving::{PredictRequest, Prediction};
 use trimtab_types::{Name, Scope, Time};
 
-use crate::{classify, context};
+use crate::{Inference, classify, context};
 
 /// More dimensions than any engine takes.
 pub(crate) const MAX_RANK: usize = 64;
@@ -52,7 +52,7 @@ impl InferRequest {
     /// Asks serving; `headers` may carry what V2 has no field for. What to answer with stays with the caller.
     pub(crate) async fn predict(
         self,
-        serving: &Serving,
+        state: &Inference,
         scope: &Scope,
         name: &Name,
         version: Option<i64>,
@@ -67,7 +67,10 @@ impl InferRequest {
             version,
         };
         context::take_headers(headers, &mut request)?;
-        let prediction = serving.predict(scope, name, request).await?;
+        let prediction = state.serving.predict(scope, name, request).await?;
+        state
+            .traces
+            .tell(scope, name, self.id.as_deref(), &prediction);
         Ok((self.id, prediction, self.outputs))
     }
 }

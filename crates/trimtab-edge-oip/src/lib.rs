@@ -16,6 +16,7 @@ mod grpc;
 mod infer;
 mod repository;
 mod scoring;
+mod settings;
 mod state;
 mod v2;
 
@@ -119,6 +120,25 @@ pub fn v2_routes(inference: Inference) -> Routes {
         .route(
             predict("/v2/models/{model}/versions/{version}/infer"),
             v2::infer,
+        )
+        .route(read("/v2/trace/setting"), v2::settings::traces)
+        .route(operate("/v2/trace/setting"), v2::settings::set_traces)
+        .route(
+            read("/v2/models/{model}/trace/setting"),
+            v2::settings::traces,
+        )
+        .route(
+            operate("/v2/models/{model}/trace/setting"),
+            v2::settings::set_traces,
+        )
+        .route(
+            Route::get("/v2/logging", Verb::Read, "log"),
+            v2::settings::logs,
+        )
+        // It is the whole process that logs, for every workspace.
+        .route(
+            Route::post("/v2/logging", Verb::Admin, "log"),
+            v2::settings::set_logs,
         )
         // A question, though it comes as a POST.
         .route(

@@ -5,13 +5,26 @@ use tokio_util::sync::CancellationToken;
 use trimtab_registry::Registry;
 use trimtab_serving::Serving;
 
-/// The services behind the inference protocols; cheap to clone.
+use crate::settings::Traces;
+
+/// The services behind the inference protocols, and what clients set for this process; cheap to clone.
 #[derive(Debug, Clone, FromRef)]
 pub struct Inference {
-    /// Endpoints.
-    pub serving: Serving,
-    /// The registry, which is the model repository; a server of one model has none.
-    pub registry: Option<Registry>,
-    /// Cancelled when the process begins to shut down: it is no longer ready, and streams end.
-    pub stopping: CancellationToken,
+    pub(crate) serving: Serving,
+    pub(crate) registry: Option<Registry>,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) traces: Traces,
+}
+
+impl Inference {
+    /// Over these services. The registry is the model repository; a server of one model has none. When `stopping` is
+    /// cancelled, the server is no longer ready, and streams end.
+    pub fn new(serving: Serving, registry: Option<Registry>, stopping: CancellationToken) -> Self {
+        Self {
+            serving,
+            registry,
+            stopping,
+            traces: Traces::default(),
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod metadata;
 pub(crate) mod repository;
 mod request;
 mod response;
+pub(crate) mod settings;
 pub(crate) mod statistics;
 
 use axum::{
@@ -90,7 +91,7 @@ pub(crate) async fn ready(
 
 /// POST /v2/models/{model}/infer.
 pub(crate) async fn infer(
-    State(serving): State<Serving>,
+    State(state): State<Inference>,
     CallScope(scope): CallScope,
     Path(path): Path<ModelPath>,
     headers: HeaderMap,
@@ -98,27 +99,25 @@ pub(crate) async fn infer(
 ) -> Result<Response, Failure> {
     let (name, version) = path.resolve()?;
     // An unknown model is told before its body is read.
-    let info = serving.model_info(&scope, &name, version)?;
+    let info = state.serving.model_info(&scope, &name, version)?;
     let body = body::read(&headers, body).await?;
     let asked = match header_length(&headers)? {
         None => InferRequest::json(&body)?,
         Some(0) => InferRequest::raw(&info, &body)?,
         Some(length) => InferRequest::binary(&body, length)?,
     };
-    answer(&serving, &scope, &name, version, &headers, asked).await
+    answer(&state, &scope, &name, version, &headers, asked).await
 }
 
 async fn answer(
-    serving: &Serving,
+    state: &Inference,
     scope: &Scope,
     name: &trimtab_types::Name,
     version: Option<i64>,
     headers: &HeaderMap,
     asked: InferRequest,
 ) -> Result<Response, Failure> {
-    let (id, prediction, wanted) = asked
-        .predict(serving, scope, name, version, headers)
-        .await?;
+    let (id, prediction, wanted) = asked.predict(state, scope, name, version, headers).await?;
     let encoded = response::encode(name, id.as_deref(), &prediction, &wanted)?;
     let mut response = Response::new(Body::empty());
     let out = response.headers_mut();

@@ -30,6 +30,6 @@ pub use model::{
 };
 pub use service::{Deployed, REPOSITORY, Serving};
 pub use sql::MIGRATIONS;
-pub use statistics::{BatchStatistics, RevisionStatistics, Timed};
+pub use statistics::{BatchStatistics, RevisionStatistics, Spent, Timed};
 pub use traffic::{FULL_WEIGHT, Traffic};
 pub use waiting::Waiting;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use trimtab_infer::{Signature, Tensor};
 use trimtab_types::{Name, PredictionId, RevisionId, Scope, Time};
 
-use crate::{FetchError, Layout, ServingError, Traffic};
+use crate::{FetchError, Layout, ServingError, Spent, Traffic};
 
 /// Whose word counts for when a prediction happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -183,6 +183,10 @@ pub struct Prediction {
     pub version: i64,
     /// The outputs, in the model's order.
     pub outputs: Vec<Tensor>,
+    /// How many rows were asked about.
+    pub rows: usize,
+    /// Where the time went.
+    pub spent: Spent,
 }
 
 /// What a revision says of some rows, without an event.

@@ -109,13 +109,16 @@ impl Serving {
                     infer: took,
                     output: total.saturating_sub(ran),
                 };
-                statistics.answered(asked.row_keys.len(), spent, asked.received_at);
+                let rows = asked.row_keys.len();
+                statistics.answered(rows, spent, asked.received_at);
                 let revision = &answering.loaded.revision;
                 let prediction = Prediction {
                     prediction_id,
                     revision: revision.id,
                     version: revision.version,
                     outputs,
+                    rows,
+                    spent,
                 };
                 (Ok(prediction), outcome)
             }

@@ -66,13 +66,18 @@ pub struct BatchStatistics {
 }
 
 /// Where an answered request's time went.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Spent {
-    pub(crate) total: Duration,
-    pub(crate) input: Duration,
-    pub(crate) queue: Duration,
-    pub(crate) infer: Duration,
-    pub(crate) output: Duration,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// From the request's arrival in this service to the answer.
+    pub total: Duration,
+    /// See [`RevisionStatistics::input`].
+    pub input: Duration,
+    /// See [`RevisionStatistics::queue`].
+    pub queue: Duration,
+    /// See [`RevisionStatistics::infer`].
+    pub infer: Duration,
+    /// See [`RevisionStatistics::output`].
+    pub output: Duration,
 }
 
 /// The counters of one loaded revision.

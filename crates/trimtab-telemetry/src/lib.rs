@@ -6,6 +6,6 @@ mod logs;
 mod metrics;
 mod tasks;
 
-pub use logs::{LogFormat, init_logs};
+pub use logs::{LogFormat, init_logs, log_level, set_log_level};
 pub use metrics::{Metrics, latency_buckets};
 pub use tasks::Tasks;

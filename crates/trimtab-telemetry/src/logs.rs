@@ -1,8 +1,14 @@
 //! Logs go to stderr, as lines for people or as JSON; `TRIMTAB_LOG` filters them (default `info`).
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, sync::OnceLock};
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+};
+
+/// The filter of this process's logs, once they are set up.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +29,7 @@ fn is_coloured() -> bool {
 pub fn init_logs(format: LogFormat, default_filter: &str) {
     let filter =
         EnvFilter::try_from_env("TRIMTAB_LOG").unwrap_or_else(|_| EnvFilter::new(default_filter));
+    let (filter, handle) = reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
     let installed = match format {
         LogFormat::Text => registry
@@ -39,5 +46,46 @@ pub fn init_logs(format: LogFormat, default_filter: &str) {
     };
     if installed.is_err() {
         tracing::debug!("logs were set up already");
+        return;
+    }
+    let _ = FILTER.set(handle);
+}
+
+/// The finest level that is written; `None` where this process's logs are not set up.
+pub fn log_level() -> Option<LevelFilter> {
+    let filter = FILTER.get()?;
+    let level = filter.with_current(EnvFilter::max_level_hint).ok()?;
+    // A filter that gives no bound may let everything through.
+    Some(level.unwrap_or(LevelFilter::TRACE))
+}
+
+/// Writes what has this level or a coarser one from now on, in place of what `TRIMTAB_LOG` or the default said.
+/// Answers whether there are logs to be set.
+pub fn set_log_level(level: LevelFilter) -> bool {
+    FILTER.get().is_some_and(|filter| {
+        filter
+            .reload(EnvFilter::default().add_directive(level.into()))
+            .is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_is_changed_while_the_process_runs() {
+        assert_eq!(log_level(), None);
+        assert!(!set_log_level(LevelFilter::DEBUG));
+        init_logs(LogFormat::Json, "warn");
+        assert_eq!(log_level(), Some(LevelFilter::WARN));
+        for level in [LevelFilter::DEBUG, LevelFilter::OFF, LevelFilter::INFO] {
+            assert!(set_log_level(level));
+            assert_eq!(log_level(), Some(level));
+            assert_eq!(
+                tracing::enabled!(tracing::Level::DEBUG),
+                level >= tracing::Level::DEBUG
+            );
+        }
     }
 }

@@ -409,11 +409,11 @@ fn mount(
 
 /// Every edge of the server.
 fn edges(shell: Shell, services: &Services, process: ProcessInfo) -> Shell {
-    let inference = Inference {
-        serving: services.serving.clone(),
-        registry: Some(services.registry.clone()),
-        stopping: services.stopping.clone(),
-    };
+    let inference = Inference::new(
+        services.serving.clone(),
+        Some(services.registry.clone()),
+        services.stopping.clone(),
+    );
     shell
         .mount(trimtab_edge_mlflow::routes(
             services.tracking.clone(),

@@ -14,7 +14,7 @@ use trimtab_edge::{
     CallScope, Failure,
     grpc::{self, Messages},
 };
-use trimtab_serving::{Prediction, Serving};
+use trimtab_serving::Prediction;
 use trimtab_types::{Name, Scope};
 
 use super::wire::ModelInferRequest;
@@ -35,7 +35,7 @@ struct Answer {
 
 /// ModelInfer.
 pub(super) async fn infer(
-    State(serving): State<Serving>,
+    State(state): State<Inference>,
     CallScope(scope): CallScope,
     headers: HeaderMap,
     body: Body,
@@ -43,7 +43,7 @@ pub(super) async fn infer(
     grpc::within(&headers, async {
         let message = Messages::new(&headers, body, MAX_BODY)?.only().await?;
         let request = decode::message(message)?;
-        let answer = answer(&serving, &scope, &headers, request).await?;
+        let answer = answer(&state, &scope, &headers, request).await?;
         let mut response = grpc::unary(encode::unary(&answer)?);
         context::put_headers(response.headers_mut(), &answer.prediction);
         Ok(response)
@@ -59,7 +59,7 @@ pub(super) async fn stream(
     body: Body,
 ) -> Result<Response, Failure> {
     let messages = Messages::new(&headers, body, MAX_BODY)?;
-    let asked = Arc::new((state.serving, scope, headers));
+    let asked = Arc::new((state.clone(), scope, headers));
     let requests = futures::stream::unfold(Some(messages), |messages| async move {
         let mut messages = messages?;
         match messages.next().await {
@@ -82,7 +82,7 @@ pub(super) async fn stream(
 
 /// One answer of a stream as a frame.
 async fn streamed(
-    serving: &Serving,
+    state: &Inference,
     scope: &Scope,
     headers: &HeaderMap,
     message: Bytes,
@@ -92,7 +92,7 @@ async fn streamed(
         .as_ref()
         .map_or_else(|_| String::new(), |request| request.id.clone());
     let answer = match request {
-        Ok(request) => answer(serving, scope, headers, request).await,
+        Ok(request) => answer(state, scope, headers, request).await,
         Err(failure) => Err(failure),
     };
     match answer.and_then(|answer| encode::streamed(&answer)) {
@@ -102,7 +102,7 @@ async fn streamed(
 }
 
 async fn answer(
-    serving: &Serving,
+    state: &Inference,
     scope: &Scope,
     headers: &HeaderMap,
     request: ModelInferRequest,
@@ -111,9 +111,7 @@ async fn answer(
     let version = Some(request.model_version.as_str()).filter(|version| !version.is_empty());
     let version = context::version(&name, version)?;
     let asked = decode::request(request)?;
-    let (id, prediction, wanted) = asked
-        .predict(serving, scope, &name, version, headers)
-        .await?;
+    let (id, prediction, wanted) = asked.predict(state, scope, &name, version, headers).await?;
     Ok(Answer {
         name,
         id,

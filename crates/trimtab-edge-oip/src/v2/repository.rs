@@ -8,9 +8,10 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use trimtab_edge::{CallScope, Failure, json_reason};
+use trimtab_edge::{CallScope, Failure};
 
-use crate::{Inference, body, repository};
+use super::settings::read;
+use crate::{Inference, repository};
 
 #[derive(Deserialize, Default)]
 struct IndexRequest {
@@ -65,21 +66,4 @@ pub(crate) async fn unload(
 ) -> Result<StatusCode, Failure> {
     repository::unload(&state, &scope, &model).await?;
     Ok(StatusCode::OK)
-}
-
-/// A body that may be left out.
-async fn read<T: for<'de> Deserialize<'de> + Default>(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, Failure> {
-    let body = body::read(headers, body).await?;
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(&body).map_err(|error| {
-        Failure::invalid(
-            "",
-            format!("the request is not valid: {}", json_reason(&error)),
-        )
-    })
 }

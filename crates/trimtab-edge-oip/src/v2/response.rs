@@ -156,6 +156,8 @@ mod tests {
             prediction_id: PredictionId::new(),
             revision: RevisionId::new(),
             version: 3,
+            rows: 2,
+            spent: trimtab_serving::Spent::default(),
             outputs: vec![
                 Tensor::new(
                     "p",

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use trimtab_edge::Server;
+use trimtab_telemetry::LogFormat;
 
 use crate::world::World;
 
@@ -16,6 +17,7 @@ fn python() -> PathBuf {
 
 /// Serves a world on a real listener, runs a script against it, and ends the server when the script says `watching`.
 async fn drive(script: &str) {
+    trimtab_telemetry::init_logs(LogFormat::Text, "warn");
     let world = World::new().await;
     let listeners = trimtab_edge::bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].address.to_string();
@@ -33,7 +35,7 @@ async fn drive(script: &str) {
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     while let Some(line) = said.next_line().await.unwrap() {
         if line == "watching" {
-            world.inference.stopping.cancel();
+            world.stopping.cancel();
         }
     }
     assert!(child.wait().await.unwrap().success());

@@ -1,6 +1,7 @@
 //! The registry as a model repository, and statistics.
 
 use serde_json::{Value, json};
+use trimtab_edge_oip::Inference;
 use trimtab_registry::{Direction, NodeRef};
 use trimtab_types::Scope;
 
@@ -129,14 +130,8 @@ async fn what_cannot_be_loaded_or_unloaded_is_told() {
         }
     }
     // A server of one model has no registry.
-    let alone = World::with(|inference| {
-        let inference = trimtab_edge_oip::Inference {
-            registry: None,
-            ..inference
-        };
-        [trimtab_edge_oip::v2_routes(inference)]
-    })
-    .await;
+    let alone = Inference::new(world.serving.clone(), None, world.stopping.clone());
+    let alone = World::with(|_| [trimtab_edge_oip::v2_routes(alone)]).await;
     let names = index(&alone, "").await;
     assert!(names.iter().all(|row| row["name"] != "spare"));
     let answer = alone.post("/v2/repository/models/spare/load", "").await;

@@ -285,6 +285,29 @@ assert stats.inference_stats.compute_infer.ns > 0 and stats.inference_stats.fail
 assert stats.batch_stats[0].batch_size == 5 and stats.last_inference > 1_700_000_000_000
 assert len(client.get_inference_statistics().model_stats) == 6
 
+# Trace settings: of all, of one model, cleared again.
+def values(answer):
+    return {key: list(setting.value) for key, setting in answer.settings.items()}
+
+
+assert values(client.get_trace_settings())["trace_level"] == ["OFF"]
+found = values(client.update_trace_settings("flights", {"trace_level": ["TIMESTAMPS"], "trace_rate": "1", "trace_count": "2"}))
+assert (found["trace_level"], found["trace_rate"], found["trace_count"]) == (["TIMESTAMPS"], ["1"], ["2"]), found
+client.infer("flights", flights())
+assert values(client.get_trace_settings("flights"))["trace_count"] == ["1"]
+found = values(client.update_trace_settings("flights", {"trace_level": None, "trace_rate": None}))
+assert (found["trace_level"], found["trace_rate"]) == (["OFF"], ["1000"]), found
+refused("UNIMPLEMENTED", "trace_file", client.update_trace_settings, settings={"trace_file": "/tmp/x"})
+refused("NOT_FOUND", "does not exist", client.get_trace_settings, "none")
+
+# Log settings: levels nest.
+logs = client.get_log_settings(as_json=True)["settings"]
+assert logs["log_warning"] == {"bool_param": True} and logs["log_info"] == {"bool_param": False}, logs
+assert client.update_log_settings({"log_verbose_level": 1}).settings["log_info"].bool_param
+assert client.update_log_settings({"log_info": False}, as_json=True)["settings"] == logs
+refused("UNIMPLEMENTED", "goes to stderr", client.update_log_settings, {"log_file": "/tmp/x"})
+refused("INVALID_ARGUMENT", "no log setting", client.update_log_settings, {"colour": 1})
+
 # Bytes that are no message, a method that is none, a deadline that passes, health.
 channel = grpc.insecure_channel(ADDRESS)
 raw = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")

@@ -147,6 +147,26 @@ assert stats["inference_stats"]["compute_infer"]["ns"] > 0
 assert stats["batch_stats"][0]["batch_size"] == 3
 assert len(client.get_inference_statistics()["model_stats"]) == 6
 
+# Trace settings: of all, of one model, cleared again.
+assert client.get_trace_settings()["trace_level"] == ["OFF"]
+found = client.update_trace_settings("flights", {"trace_level": ["TIMESTAMPS"], "trace_rate": "1", "trace_count": 2})
+assert (found["trace_level"], found["trace_rate"], found["trace_count"]) == (["TIMESTAMPS"], "1", "2"), found
+client.infer("flights", flights(True))
+assert client.get_trace_settings("flights")["trace_count"] == "1"
+assert client.get_trace_settings("logarithm")["trace_level"] == ["OFF"]
+assert client.update_trace_settings("flights", {"trace_level": None, "trace_rate": None})["trace_level"] == ["OFF"]
+refused("trace_file", client.update_trace_settings, settings={"trace_file": "/tmp/x"})
+refused("TENSORS is not known", client.update_trace_settings, settings={"trace_level": "TENSORS"})
+refused("does not exist", client.get_trace_settings, "none")
+
+# Log settings: levels nest.
+logs = client.get_log_settings()
+assert (logs["log_warning"], logs["log_info"], logs["log_verbose_level"]) == (True, False, 0), logs
+assert client.update_log_settings({"log_verbose_level": 1})["log_info"]
+assert client.update_log_settings({"log_info": False}) == logs
+refused("goes to stderr", client.update_log_settings, {"log_file": "/tmp/x"})
+refused("unknown field `colour`", client.update_log_settings, {"colour": 1})
+
 # Classes in place of a tensor, in both forms.
 for binary in (True, False):
     output = triton.InferRequestedOutput("probabilities", binary_data=binary, class_count=2)

@@ -213,7 +213,7 @@ async fn bodies_may_be_packed_both_ways() {
 #[tokio::test]
 async fn a_server_that_stops_is_not_ready() {
     let world = World::new().await;
-    world.inference.stopping.cancel();
+    world.stopping.cancel();
     assert_eq!(world.get("/v2/health/ready").await.status, 400);
     assert_eq!(world.get("/v2/health/live").await.status, 200);
 }

@@ -65,6 +65,7 @@ pub(crate) struct World {
     pub(crate) events: EventLog,
     pub(crate) tasks: Tasks,
     pub(crate) inference: Inference,
+    pub(crate) stopping: CancellationToken,
     pub(crate) registry: Registry,
     _folder: tempfile::TempDir,
 }
@@ -142,11 +143,8 @@ impl World {
             .set_alias(&Scope::local(), "other", "champion", 1)
             .await
             .unwrap();
-        let inference = Inference {
-            serving: serving.clone(),
-            registry: Some(registry.clone()),
-            stopping: CancellationToken::new(),
-        };
+        let stopping = CancellationToken::new();
+        let inference = Inference::new(serving.clone(), Some(registry.clone()), stopping.clone());
         let shell = Shell::new(access, metrics, tasks.clone(), HostPolicy::default());
         let router = routes(inference.clone())
             .into_iter()
@@ -159,6 +157,7 @@ impl World {
             events,
             tasks,
             inference,
+            stopping,
             registry,
             _folder: folder,
         }

@@ -91,11 +91,7 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> anyhow::Re
         origins: config.allowed_origins.value,
     };
     let stopping = CancellationToken::new();
-    let inference = Inference {
-        serving: serving.clone(),
-        registry: None,
-        stopping: stopping.clone(),
-    };
+    let inference = Inference::new(serving.clone(), None, stopping.clone());
     let router = Shell::new(access, metrics, tasks.clone(), host)
         .mount(trimtab_edge_oip::scoring_routes(
             inference.clone(),
