@@ -17,13 +17,22 @@ before(async () => {
   given.runs = [];
   for (let i = 0; i < 4; i += 1) {
     const id = (await post("runs/create", { experiment_id: given.experiment, run_name: `edited-${i}`, start_time: start + i * 1_000 })).run.info.run_id;
-    await post("runs/log-batch", { run_id: id, metrics: [{ key: "loss", value: i, step: 1, timestamp: start }] });
+    await post("runs/log-batch", { run_id: id, metrics: [{ key: "loss", value: i, step: 1, timestamp: start }], params: [{ key: "same", value: "x" }, ...(i === 0 ? [{ key: "only", value: "x" }] : [])] });
     given.runs.push(id);
   }
 });
 
 const shown = (page) => page.locator("[data-run]").evaluateAll((all) => all.map((row) => row.querySelector("[role=rowheader] a").textContent + (row.querySelector("[role=rowheader]").textContent.includes("deleted") ? " (deleted)" : "")));
 const until = (page, ids) => page.waitForFunction((wanted) => JSON.stringify([...document.querySelectorAll("[data-run]")].map((row) => row.dataset.run)) === wanted, JSON.stringify(ids));
+
+test("a value against none is a difference", async (t) => {
+  if (mock) return t.skip("the made-up server has no such runs");
+  const { page, errors, close } = await open(`/runs?experiment=${given.experiment}&differ=1`);
+  await page.locator("[data-sort='params.only']").waitFor();
+  assert.equal(await page.locator("[data-sort='params.same']").count(), 0, "what is the same in all runs is left out");
+  assert.deepEqual(errors, []);
+  await close();
+});
 
 test("runs are deleted from the table and restored on their page", async (t) => {
   if (mock) return t.skip("the made-up server writes nothing");

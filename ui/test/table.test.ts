@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RunKeys, RunRow } from "../src/api/types";
+import { lacking, MOST_RUNS, type Search } from "../src/lib/lacking";
 import { cell, column, defaults, differing, merged, quoted, readState, turned, visible, writeState } from "../src/lib/table";
 
 const keys: RunKeys = {
@@ -42,6 +43,31 @@ describe("columns", () => {
   });
   it("differ where the ends of their values do", () => {
     expect([...differing(keys)]).toEqual(["metrics.loss", "metrics.system/cpu", "params.lr", "tags.mlflow.user"]);
+  });
+  it("differ where some runs have a value and others none", async () => {
+    const pages: RunRow[][] = [[row({ metrics: { one: 1, all: 1 }, params: { p: "x" } })], [row({ metrics: { all: 1 }, params: { p: "x" } })], [row({ metrics: { one: 1, all: 1 } })]];
+    const asked: (string[] | null | undefined)[] = [];
+    const search: Search = (query) => {
+      asked.push(query.columns);
+      const at = Number(query.page ?? 0);
+      return Promise.resolve({ items: pages[at] ?? [], next: at + 1 < pages.length ? String(at + 1) : null });
+    };
+    const found = await lacking(["metrics.one", "metrics.all", "params.p"], { experiments: ["1"] }, search);
+    expect([...found].sort()).toEqual(["metrics.one", "params.p"]);
+    // What is known already is not asked for again, and what is settled ends the search.
+    expect(asked[2]).toEqual(["metrics.all", "params.p"]);
+    asked.length = 0;
+    await lacking(["metrics.one"], {}, search);
+    expect(asked).toHaveLength(2);
+  });
+  it("are looked at in a bounded number of runs", async () => {
+    let answers = 0;
+    const search: Search = (query) => {
+      answers += 1;
+      return Promise.resolve({ items: Array.from({ length: query.limit ?? 0 }, () => row({ params: { seed: "0" } })), next: "more" });
+    };
+    expect(await lacking(["params.seed"], {}, search)).toEqual(new Set());
+    expect(answers).toBe(MOST_RUNS / 1_000);
   });
   it("join the cells of several answers, the newer over the older", () => {
     const joined = merged(row({ metrics: { a: 1, b: 2 }, params: { p: "x" } }), row({ status: "RUNNING", metrics: { b: 3 } }));
