@@ -1,11 +1,11 @@
-// What the console writes, in a real Chromium: deleting and restoring. The made-up server writes nothing, so this needs
+// What the console writes, in a real Chromium: deleting and restoring, descriptions. The made-up server writes nothing, so this needs
 // a real one.
 //
 //   TRIMTAB_URL=http://127.0.0.1:5000 npm --prefix ui run test:console
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { post } from "./seed.mjs";
-import { accessible, mock, open, ready, shot } from "./support.mjs";
+import { accessible, mock, open, ready, shot, url } from "./support.mjs";
 
 const given = {};
 before(async () => {
@@ -30,6 +30,28 @@ test("a value against none is a difference", async (t) => {
   const { page, errors, close } = await open(`/runs?experiment=${given.experiment}&differ=1`);
   await page.locator("[data-sort='params.only']").waitFor();
   assert.equal(await page.locator("[data-sort='params.same']").count(), 0, "what is the same in all runs is left out");
+  assert.deepEqual(errors, []);
+  await close();
+});
+
+test("a run's description keeps its lines, is no HTML, and is written like MLflow's", async (t) => {
+  if (mock) return t.skip("the made-up server writes nothing");
+  const [id] = given.runs;
+  const { page, errors, close } = await open(`/runs/${id}`);
+  await page.getByRole("button", { name: "Add a description" }).click();
+  await page.getByLabel("Description").fill("one <b>bold</b>\n\n<img src=x>");
+  await accessible(page, "a description being written");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.locator("[data-description]").waitFor();
+  const { run } = await (await fetch(`${url}/api/2.0/mlflow/runs/get?run_id=${id}`)).json();
+  assert.equal(run.data.tags.find((tag) => tag.key === "mlflow.note.content")?.value, "one <b>bold</b>\n\n<img src=x>");
+  await page.reload();
+  assert.equal(await page.locator("[data-description]").innerText(), "one <b>bold</b>\n\n<img src=x>");
+  assert.equal(await page.locator("[data-description] *").count(), 0, "what is typed is no HTML");
+  // Tags that no person wrote are folded.
+  assert.equal(await page.locator("tr[data-tag='mlflow.runName']").isVisible(), false);
+  await page.locator("summary", { hasText: "System tags" }).click();
+  assert.equal(await page.locator("tr[data-tag='mlflow.runName']").isVisible(), true);
   assert.deepEqual(errors, []);
   await close();
 });

@@ -1,6 +1,7 @@
 // The runs table's columns, order and state in the address. Nothing here knows the page.
 
 import type { RunKeys, RunRow } from "../api/types";
+import { isSystemTag } from "./notes";
 import { withQuery } from "./url";
 
 /** `metrics.loss`, `params.lr`, `tags.team`, or an attribute of the run such as `status`. */
@@ -90,13 +91,13 @@ export function turned(order: TableState["order"], by: string): TableState["orde
   return order.up ? { by, up: false } : null;
 }
 
-/** What the table shows unless told otherwise: no system metrics and none of the client's own tags; metrics of no group first. */
+/** What the table shows unless told otherwise: no system metrics and none of the tags that programs write for themselves; metrics of no group first. */
 export function defaults(keys: RunKeys): ColumnId[] {
   const metrics = keys.metrics.map((m) => m.key).filter((key) => !key.startsWith("system/"));
   return [
     ...[...metrics.filter((key) => !key.includes("/")), ...metrics.filter((key) => key.includes("/"))].map((key) => `metrics.${key}`),
     ...keys.params.map((p) => `params.${p.key}`),
-    ...keys.tags.filter((t) => !t.key.startsWith("mlflow.")).map((t) => `tags.${t.key}`),
+    ...keys.tags.filter((t) => !isSystemTag(t.key)).map((t) => `tags.${t.key}`),
   ];
 }
 
