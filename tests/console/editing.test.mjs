@@ -1,4 +1,4 @@
-// What the console writes, in a real Chromium: deleting and restoring, descriptions. The made-up server writes nothing, so this needs
+// What the console writes, in a real Chromium: deleting and restoring, descriptions, and prompts. The made-up server writes nothing, so this needs
 // a real one.
 //
 //   TRIMTAB_URL=http://127.0.0.1:5000 npm --prefix ui run test:console
@@ -127,5 +127,41 @@ test("a model's version and the model go for good, and an error is told in words
   await page.getByRole("button", { name: "Delete…" }).click();
   await page.getByRole("button", { name: "Delete the model" }).click();
   await page.waitForURL((at) => at.pathname === "/models");
+  await close();
+});
+
+test("a prompt has a page: its versions, what differs between two, and a chat's messages", async (t) => {
+  if (mock) return t.skip("the made-up server has no prompts");
+  const [name, chat] = [`greet-${Date.now()}`, `chat-${Date.now()}`];
+  const tag = (key, value) => ({ key, value });
+  const make = async (prompt, ...texts) => {
+    await post("registered-models/create", { name: prompt, tags: [tag("mlflow.prompt.is_prompt", "true"), tag("team", "a")] });
+    for (const [kind, text] of texts) await post("model-versions/create", { name: prompt, source: "dummy-source", tags: [tag("mlflow.prompt.is_prompt", "true"), tag("_mlflow_prompt_type", kind), tag("mlflow.prompt.text", text)] });
+  };
+  await make(name, ["text", "Greet {{who}}.\nBe kind."], ["text", "Greet {{who}} shortly.\nBe kind."]);
+  await make(chat, ["chat", JSON.stringify([{ role: "system", content: "You are {{who}}." }, { role: "user", content: "{{question}}" }])]);
+  await post("registered-models/alias", { name, alias: "production", version: "1" });
+
+  const { page, errors, close } = await open("/prompts");
+  await page.locator("tbody tr", { hasText: name }).waitFor();
+  await accessible(page, "the prompts");
+  // A prompt's page as a model leads to it, with its version.
+  await page.goto(`${url}/models/${name}`);
+  await page.waitForURL((at) => at.pathname === `/prompts/${name}`);
+  await page.locator("[data-message=text]", { hasText: "Greet {{who}} shortly." }).waitFor();
+  await page.getByLabel("Compare with").selectOption("1");
+  await page.waitForURL(/with=1/);
+  await page.locator("[data-diff] .new", { hasText: "Greet {{who}} shortly." }).waitFor();
+  assert.equal(await page.locator("[data-diff] .gone").innerText(), "−Greet {{who}}.");
+  assert.equal(await page.locator("[data-diff] .same").count(), 1);
+  await accessible(page, "a prompt");
+  await shot(page, "prompt");
+  await page.goto(`${url}/models/${name}/versions/1`);
+  await page.waitForURL(/prompts.*version=1/);
+  await page.locator("h2", { hasText: "@production" }).waitFor();
+  await page.goto(`${url}/prompts/${chat}`);
+  await page.locator("[data-message=user]").waitFor();
+  assert.deepEqual(await page.locator("[data-message] pre").allInnerTexts(), ["You are {{who}}.", "{{question}}"]);
+  assert.deepEqual(errors, []);
   await close();
 });

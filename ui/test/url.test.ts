@@ -44,8 +44,8 @@ describe("the links that MLflow's client prints", () => {
     ];
     expect(fromMlflowHash("#/experiments")).toBe("/experiments");
     expect(fromMlflowHash(`#/compare-runs?runs=${encodeURIComponent(JSON.stringify(["a".repeat(32), "b".repeat(32)]))}&experiments=[0]`)).toBe(`/compare?runs=${"a".repeat(32)},${"b".repeat(32)}`);
-    expect(fromMlflowHash("#/prompts/greet")).toBe("/models/greet");
-    expect(fromMlflowHash("#/prompts/greet/versions/2")).toBe("/models/greet/versions/2");
+    expect(fromMlflowHash("#/prompts/greet")).toBe("/prompts/greet");
+    expect(fromMlflowHash("#/prompts/greet/versions/2")).toBe("/prompts/greet?version=2");
     for (const [hash, path] of cases) expect(fromMlflowHash(hash), hash).toBe(path);
   });
 });

@@ -34,10 +34,11 @@ export function askOfExperiment(name: string, what: "delete" | "restore"): Quest
   return { title: `Delete the experiment ${name}?`, says: ["All its runs go out of sight with it, and its name is free again.", KEPT], action: "Delete the experiment" };
 }
 
-export function askOfModel(name: string, versions: number, noun: "model" | "prompt"): Question {
+/** `versions`: how many it has, where that is known. */
+export function askOfModel(name: string, versions: number | null, noun: "model" | "prompt"): Question {
   return {
     title: `Delete the ${noun} ${name}?`,
-    says: [`${versions === 0 ? "It" : `Its ${versions === 1 ? "one version" : `${versions} versions`}, its aliases and it`} cannot be restored.`, ...(noun === "model" ? ["The runs that it came from, and their files, stay."] : [])],
+    says: [`${versions === 0 ? "It" : `Its ${versions === null ? "versions" : versions === 1 ? "one version" : `${versions} versions`}, its aliases and it`} cannot be restored.`, ...(noun === "model" ? ["The runs that it came from, and their files, stay."] : [])],
     action: `Delete the ${noun}`,
   };
 }

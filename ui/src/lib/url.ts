@@ -25,11 +25,13 @@ export type Route =
   | { page: "dataset"; id: string }
   | { page: "models" }
   | { page: "model"; name: string }
+  | { page: "prompts" }
+  | { page: "prompt"; name: string }
   | { page: "version"; name: string; version: string }
   | { page: "lineage"; kind: string; id: string }
   | { page: "unknown"; path: string };
 
-const LISTS = ["endpoints", "rollouts", "monitors", "alerts", "decisions", "runs", "compare", "experiments", "plans", "datasets", "models"] as const;
+const LISTS = ["endpoints", "rollouts", "monitors", "alerts", "decisions", "runs", "compare", "experiments", "plans", "datasets", "models", "prompts"] as const;
 
 function decode(part: string): string {
   try {
@@ -56,6 +58,7 @@ export function parsePath(path: string): Route {
       case "plans": return { page: "plan", id };
       case "datasets": return { page: "dataset", id };
       case "models": return { page: "model", name: id };
+      case "prompts": return { page: "prompt", name: id };
     }
   }
   if (head === "models" && id !== undefined && third === "versions" && fourth !== undefined && parts.length === 4) {
@@ -88,6 +91,7 @@ export const to = {
   dataset: (id: string): string => `/datasets/${e(id)}`,
   model: (name: string): string => `/models/${e(name)}`,
   version: (name: string, version: number | string): string => `/models/${e(name)}/versions/${e(String(version))}`,
+  prompt: (name: string, version?: number | string): string => `/prompts/${e(name)}${version === undefined ? "" : `?version=${e(String(version))}`}`,
   lineage: (kind: string, id: string): string => `/lineage/${e(kind)}/${id.split("/").map(e).join("/")}`,
 };
 
@@ -125,9 +129,7 @@ export function fromMlflowHash(hash: string): string | null {
   if (parts[0] === "runs" && parts[1]) return to.run(parts[1]);
   if (parts[0] === "models" && parts[1] && parts[2] === "versions" && parts[3]) return to.version(parts[1], parts[3]);
   if (parts[0] === "models" && parts[1]) return to.model(parts[1]);
-  // A prompt is a registered model whose versions are texts.
-  if (parts[0] === "prompts" && parts[1] && parts[2] === "versions" && parts[3]) return to.version(parts[1], parts[3]);
-  if (parts[0] === "prompts") return parts[1] ? to.model(parts[1]) : "/models";
+  if (parts[0] === "prompts") return parts[1] ? to.prompt(parts[1], parts[2] === "versions" ? parts[3] : undefined) : "/prompts";
   if (parts[0] === "models") return "/models";
   if (parts.length === 0) return query ? `/?${query}` : "/";
   return null;
