@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RunKeys, RunRow } from "../src/api/types";
 import { lacking, MOST_RUNS, type Search } from "../src/lib/lacking";
+import { common } from "../src/lib/metrics";
 import { cell, column, defaults, differing, merged, quoted, readState, turned, visible, writeState } from "../src/lib/table";
 
 const keys: RunKeys = {
@@ -74,6 +75,16 @@ describe("columns", () => {
     expect(joined).toMatchObject({ status: "RUNNING", metrics: { a: 1, b: 3 }, params: { p: "x" } });
     const at = column("metrics.b");
     expect(at && cell(joined, at)).toBe(3);
+  });
+});
+
+describe("the metrics of a few runs", () => {
+  const of = (...keys: string[]): { metrics: { key: string }[] } => ({ metrics: keys.map((key) => ({ key })) });
+  it("are those that most of them measured, never the machine's", () => {
+    const runs = [of("system/cpu", "usage/cpu_seconds", "loss"), of("system/cpu", "acc", "loss"), of("system/cpu", "b")];
+    expect(common(runs, 5)).toEqual(["loss", "acc", "b"]);
+    expect(common(runs, 1)).toEqual(["loss"]);
+    expect(common([of("system/cpu")], 5)).toEqual([]);
   });
 });
 

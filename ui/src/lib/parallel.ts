@@ -1,6 +1,7 @@
 // Parallel coordinates: one axis a column, one line a run.
 
 import type { RunRow } from "../api/types";
+import { isOfMachine } from "./metrics";
 import { cell, column, type ColumnId } from "./table";
 
 export interface ParallelAxis {
@@ -66,7 +67,7 @@ export function suggested(rows: RunRow[], most: number): ColumnId[] {
   const metrics = new Map<string, Set<string>>();
   for (const row of rows) {
     for (const [key, value] of Object.entries(row.params)) params.set(key, (params.get(key) ?? new Set()).add(value));
-    for (const [key, value] of Object.entries(row.metrics)) if (!key.startsWith("system/")) metrics.set(key, (metrics.get(key) ?? new Set()).add(String(value)));
+    for (const [key, value] of Object.entries(row.metrics)) if (!isOfMachine(key)) metrics.set(key, (metrics.get(key) ?? new Set()).add(String(value)));
   }
   const varied = (all: Map<string, Set<string>>): string[] => [...all].filter(([, values]) => values.size > 1).map(([key]) => key).sort();
   const ofMetrics = varied(metrics).slice(0, 3).map((key) => `metrics.${key}`);

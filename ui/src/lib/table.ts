@@ -1,6 +1,7 @@
 // The runs table's columns, order and state in the address. Nothing here knows the page.
 
 import type { RunKeys, RunRow } from "../api/types";
+import { isOfMachine } from "./metrics";
 import { isSystemTag } from "./notes";
 import { withQuery } from "./url";
 
@@ -91,9 +92,9 @@ export function turned(order: TableState["order"], by: string): TableState["orde
   return order.up ? { by, up: false } : null;
 }
 
-/** What the table shows unless told otherwise: no system metrics and none of the tags that programs write for themselves; metrics of no group first. */
+/** What the table shows unless told otherwise: no metrics of the machine and none of the tags that programs write for themselves; metrics of no group first. */
 export function defaults(keys: RunKeys): ColumnId[] {
-  const metrics = keys.metrics.map((m) => m.key).filter((key) => !key.startsWith("system/"));
+  const metrics = keys.metrics.map((m) => m.key).filter((key) => !isOfMachine(key));
   return [
     ...[...metrics.filter((key) => !key.includes("/")), ...metrics.filter((key) => key.includes("/"))].map((key) => `metrics.${key}`),
     ...keys.params.map((p) => `params.${p.key}`),
