@@ -108,6 +108,21 @@ test("an experiment is deleted from the list and restored among the deleted ones
   await close();
 });
 
+test("an experiment that is not there is said, and a deleted one is told as such", async (t) => {
+  if (mock) return t.skip("the made-up server has every experiment");
+  const { experiment_id } = await post("experiments/create", { name: `deleted ${Date.now()}` });
+  await post("runs/create", { experiment_id, run_name: "of a deleted one", start_time: Date.now() });
+  await post("experiments/delete", { experiment_id });
+  const { page, close } = await open("/runs?experiment=999999999");
+  await page.locator("h1", { hasText: "No experiment 999999999" }).waitFor();
+  assert.equal(await page.locator("[data-grid], select").count(), 0);
+  await page.goto(`${url}/runs?experiment=${experiment_id}`);
+  await page.locator("text=This experiment is deleted").waitFor();
+  await page.locator("a", { hasText: "among the deleted ones" }).click();
+  await page.locator("[data-run]").waitFor();
+  await close();
+});
+
 test("a model's version and the model go for good, and an error is told in words", async (t) => {
   if (mock) return t.skip("the made-up server writes nothing");
   const name = `edited-${Date.now()}`;

@@ -79,6 +79,7 @@ test("a filter that cannot be read is said with its hint, over no rows", async (
   const { page, close } = await open(`/runs?experiment=${given.experiment}&filter=${encodeURIComponent("metrics.loss <<< 1")}`);
   await page.locator("main [role=alert]").waitFor();
   assert.equal(await page.locator("[data-run]").count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Try now" }).count(), 0, "what is refused as it stands is refused again");
   await page.getByRole("button", { name: "Clear" }).click();
   await page.locator("[data-run]").first().waitFor();
   assert.equal(await page.locator("main [role=alert]").count(), 0);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { backoff, sseEvents } from "../src/api/backoff";
-import { api, failure } from "../src/api/client";
+import { api, ApiError, failure } from "../src/api/client";
 import { flatten } from "../src/lib/evidence";
 import { layout } from "../src/lib/lineage";
 import { sourceText } from "../src/lib/source";
@@ -29,6 +29,10 @@ describe("the client", () => {
     const body = { error: { code: "not_found", message: "there is no run `x`", hint: "trimtab doctor", request_id: "r1" } };
     const error = await failure(new Response(JSON.stringify(body), { status: 404 }));
     expect(error).toMatchObject({ status: 404, code: "not_found", message: "there is no run `x`", hint: "trimtab doctor", requestId: "r1" });
+  });
+  it("offers to ask again only where that may help", () => {
+    const helps = [0, 400, 401, 404, 408, 409, 429, 500, 503].filter((status) => new ApiError(status, "", "").mayPass);
+    expect(helps).toEqual([0, 408, 429, 500, 503]);
   });
   it("says something also when the answer is not ours", async () => {
     const error = await failure(new Response("<html>bad gateway</html>", { status: 502, statusText: "Bad Gateway" }));

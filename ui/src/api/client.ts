@@ -14,6 +14,11 @@ export class ApiError extends Error {
     super(message);
     this.name = "ApiError";
   }
+
+  /** Whether the same request may be answered otherwise next time; what was refused as it stands is refused again. */
+  get mayPass(): boolean {
+    return this.status < 400 || this.status >= 500 || this.status === 408 || this.status === 429;
+  }
 }
 
 const TOKEN_KEY = "trimtab.token";

@@ -2,8 +2,16 @@
 
 const ROOT = "/ajax-api/2.0/mlflow/";
 
+export interface Experiment {
+  experiment_id: string;
+  name: string;
+  lifecycle_stage: "active" | "deleted";
+  creation_time: number;
+  last_update_time: number;
+}
+
 export interface DeletedExperiments {
-  experiments?: { experiment_id: string; name: string; creation_time: number; last_update_time: number }[];
+  experiments?: Experiment[];
   next_page_token?: string;
 }
 
@@ -11,6 +19,11 @@ export interface DeletedExperiments {
 export function experimentsPath(page: string | null): string {
   const query = new URLSearchParams({ view_type: "DELETED_ONLY", max_results: "100", ...(page === null ? {} : { page_token: page }) });
   return `${ROOT}experiments/search?${query}`;
+}
+
+/** One experiment, deleted or not. */
+export function experimentPath(id: string): string {
+  return `${ROOT}experiments/get?${new URLSearchParams({ experiment_id: id })}`;
 }
 
 /** A registered model or a prompt; MLflow keeps both in one registry. */
