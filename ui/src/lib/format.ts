@@ -2,12 +2,21 @@
 
 const NONE = "–";
 
+/** A written number with thin groups before its point, and a minus as wide as a plus: `-44063.25` → −44 063.25. */
+function grouped(text: string): string {
+  const [whole = "", rest] = text.replace("-", "").split(".", 2);
+  const isNegative = text.startsWith("-") && Number(text) !== 0;
+  return (isNegative ? "−" : "") + whole.replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f") + (rest === undefined ? "" : `.${rest}`);
+}
+
 /** A count with thin groups: 336 776. */
 export function count(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return NONE;
-  const sign = n < 0 ? "−" : "";
-  return sign + Math.abs(Math.round(n)).toString().replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+  return grouped(String(Math.round(n)));
 }
+
+/** Beyond this a number is written with an exponent, on an axis as elsewhere. */
+const LARGE = 1e6;
 
 /** A measured number to four significant digits, never in a form that jumps between widths wildly. */
 export function num(x: number | null | undefined, digits = 4): string {
@@ -16,10 +25,31 @@ export function num(x: number | null | undefined, digits = 4): string {
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
   if (x === 0) return "0";
   const size = Math.abs(x);
-  if (size >= 1e6 || size < 1e-4) return x.toExponential(Math.max(0, digits - 2)).replace("-", "−");
+  if (size >= LARGE || size < 1e-4) return x.toExponential(Math.max(0, digits - 2)).replace(/-/g, "−");
   if (Number.isInteger(x)) return count(x);
   const places = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
-  return x.toFixed(Math.min(places, 6)).replace("-", "−");
+  return grouped(x.toFixed(Math.min(places, 6)));
+}
+
+/** An axis that ends below this has exponents too. */
+const SMALL = 1e-3;
+const MOST_DIGITS = 14;
+
+/** The labels of an axis: all with the same number of digits, enough to tell neighbours apart. */
+export function ticks(at: (number | null)[]): string[] {
+  const known = at.filter((v): v is number => v !== null && Number.isFinite(v)).sort((a, b) => a - b);
+  const most = Math.max(0, ...known.map(Math.abs));
+  const gaps = known.slice(1).map((v, i) => v - (known[i] ?? v)).filter((gap) => gap > 0);
+  const exact = (gaps.length > 0 ? Math.min(...gaps) : most) / 1_000;
+  const hasExponent = most >= LARGE || (most > 0 && most < SMALL);
+  const write = (v: number, digits: number): string => (hasExponent ? v.toExponential(digits) : v.toFixed(digits));
+  let digits = 0;
+  while (digits < MOST_DIGITS && known.some((v) => Math.abs(Number(write(v, digits)) - v) > exact)) digits += 1;
+  return at.map((v) => {
+    if (v === null || !Number.isFinite(v)) return "";
+    if (v === 0) return "0";
+    return hasExponent ? write(v, digits).replace(/-/g, "−") : grouped(write(v, digits));
+  });
 }
 
 /** A probability: small ones are bounded, not written as zero. */
