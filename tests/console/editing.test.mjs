@@ -95,6 +95,10 @@ test("an experiment is deleted from the list and restored among the deleted ones
   if (mock) return t.skip("the made-up server writes nothing");
   const { page, errors, close } = await open("/experiments");
   const row = page.locator(`tr[data-experiment="${given.experiment}"]`);
+  await page.setViewportSize({ width: 420, height: 800 });
+  await row.waitFor();
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(wide <= 1, `the page scrolls sideways by ${wide} px`);
   await row.getByRole("button").click();
   await page.getByRole("button", { name: "Delete the experiment" }).click();
   await row.waitFor({ state: "detached" });
