@@ -2,11 +2,18 @@
 
 use trimtab_serving::ModelInfo;
 
+use crate::Inference;
+
 pub(crate) const NAME: &str = "trimtab";
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The extensions of V2 that it speaks, in Triton's spelling.
-pub(crate) const EXTENSIONS: &[&str] = &[
+pub(crate) fn extensions(state: &Inference) -> Vec<&'static str> {
+    let memory = state.memory.is_on().then_some("system_shared_memory");
+    EXTENSIONS.iter().copied().chain(memory).collect()
+}
+
+const EXTENSIONS: &[&str] = &[
     "binary_tensor_data",
     "classification",
     "logging",

@@ -4,6 +4,7 @@
 mod describe;
 mod health;
 mod infer;
+mod memory;
 mod repository;
 mod settings;
 mod statistics;
@@ -97,6 +98,39 @@ pub fn grpc_routes(inference: Inference) -> Routes {
         )
         .route(public("/grpc.health.v1.Health/Check"), health::check)
         .route(public("/grpc.health.v1.Health/Watch"), health::watch)
+        .with_state(inference.clone())
+        .merge(memory_routes(inference))
+}
+
+/// Shared memory: who may ask for predictions may say where their tensors lie.
+fn memory_routes(inference: Inference) -> Routes {
+    let read = |path| Route::post(path, Verb::Read, "shared-memory");
+    let write = |path| Route::post(path, Verb::Write, "shared-memory");
+    Routes::new(Edge::Grpc)
+        .route(
+            read("/inference.GRPCInferenceService/SystemSharedMemoryStatus"),
+            memory::status,
+        )
+        .route(
+            write("/inference.GRPCInferenceService/SystemSharedMemoryRegister"),
+            memory::register,
+        )
+        .route(
+            write("/inference.GRPCInferenceService/SystemSharedMemoryUnregister"),
+            memory::unregister,
+        )
+        .route(
+            read("/inference.GRPCInferenceService/CudaSharedMemoryStatus"),
+            memory::cuda,
+        )
+        .route(
+            write("/inference.GRPCInferenceService/CudaSharedMemoryRegister"),
+            memory::cuda,
+        )
+        .route(
+            write("/inference.GRPCInferenceService/CudaSharedMemoryUnregister"),
+            memory::cuda,
+        )
         .with_state(inference)
 }
 

@@ -8,7 +8,10 @@ use trimtab_infer::Tensor;
 use trimtab_serving::{PredictRequest, Prediction};
 use trimtab_types::{Name, Scope, Time};
 
-use crate::{Inference, classify, context};
+use crate::{
+    Inference, binary, classify, context,
+    memory::{Memory, Place},
+};
 
 /// More dimensions than any engine takes.
 pub(crate) const MAX_RANK: usize = 64;
@@ -39,13 +42,32 @@ pub(crate) struct Output {
     pub(crate) is_binary: Option<bool>,
     /// The caller wants so many of its largest values, as texts, in place of the tensor.
     pub(crate) classes: Option<usize>,
+    /// The caller reads it in shared memory.
+    pub(crate) place: Option<Place>,
 }
 
 /// An output as it goes back.
 #[derive(Debug)]
 pub(crate) struct Chosen<'p> {
     pub(crate) tensor: Cow<'p, Tensor>,
-    pub(crate) is_binary: bool,
+    pub(crate) form: Form<'p>,
+}
+
+/// How an output's values go back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form<'p> {
+    /// As JSON.
+    Text,
+    /// As bytes.
+    Binary,
+    /// They are in shared memory already.
+    Shared(&'p Place),
+}
+
+impl Form<'_> {
+    fn of(is_binary: bool) -> Self {
+        if is_binary { Self::Binary } else { Self::Text }
+    }
 }
 
 impl InferRequest {
@@ -71,19 +93,21 @@ impl InferRequest {
         state
             .traces
             .tell(scope, name, self.id.as_deref(), &prediction);
+        self.outputs
+            .share(&state.memory, scope, &prediction.outputs)?;
         Ok((self.id, prediction, self.outputs))
     }
 }
 
 impl Outputs {
     /// The outputs that the caller wants, in the caller's order.
-    pub(crate) fn choose<'p>(&self, outputs: &'p [Tensor]) -> Result<Vec<Chosen<'p>>, Failure> {
+    pub(crate) fn choose<'p>(&'p self, outputs: &'p [Tensor]) -> Result<Vec<Chosen<'p>>, Failure> {
         if self.named.is_empty() {
             return Ok(outputs
                 .iter()
                 .map(|tensor| Chosen {
                     tensor: Cow::Borrowed(tensor),
-                    is_binary: self.is_binary,
+                    form: Form::of(self.is_binary),
                 })
                 .collect());
         }
@@ -96,14 +120,46 @@ impl Outputs {
                         Some(classes) => Cow::Owned(classify::largest(tensor, classes)?),
                         None => Cow::Borrowed(tensor),
                     },
-                    is_binary: output.is_binary.unwrap_or(self.is_binary),
+                    form: match &output.place {
+                        Some(place) => Form::Shared(place),
+                        None => Form::of(output.is_binary.unwrap_or(self.is_binary)),
+                    },
                 })
             })
             .collect()
     }
 }
 
+impl Outputs {
+    /// Puts the outputs in place that the caller reads in shared memory.
+    fn share(&self, memory: &Memory, scope: &Scope, outputs: &[Tensor]) -> Result<(), Failure> {
+        for output in &self.named {
+            if let Some(place) = &output.place {
+                let data = output.find(outputs)?.data();
+                let mut bytes = Vec::with_capacity(binary::length(data));
+                binary::encode(data, &mut bytes);
+                memory.write(scope, place, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Output {
+    /// Refuses what cannot be had together.
+    pub(crate) fn check(self) -> Result<Self, Failure> {
+        if self.classes.is_some() && self.place.is_some() {
+            return Err(Failure::invalid(
+                format!("outputs.{}", self.name),
+                format!(
+                    "output `{}`: classes cannot be put into shared memory",
+                    self.name
+                ),
+            ));
+        }
+        Ok(self)
+    }
+
     fn find<'p>(&self, outputs: &'p [Tensor]) -> Result<&'p Tensor, Failure> {
         let found = outputs.iter().find(|tensor| tensor.name() == self.name);
         found.ok_or_else(|| {

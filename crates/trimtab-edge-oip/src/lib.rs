@@ -14,6 +14,7 @@ mod describe;
 mod element;
 mod grpc;
 mod infer;
+mod memory;
 mod repository;
 mod scoring;
 mod settings;
@@ -152,6 +153,46 @@ pub fn v2_routes(inference: Inference) -> Routes {
         .route(
             operate("/v2/repository/models/{model}/unload"),
             v2::repository::unload,
+        )
+        .with_state(inference.clone())
+        .merge(memory_routes(inference))
+}
+
+/// Shared memory: who may ask for predictions may say where their tensors lie.
+fn memory_routes(inference: Inference) -> Routes {
+    let read = |path| Route::get(path, Verb::Read, "shared-memory");
+    let write = |path| Route::post(path, Verb::Write, "shared-memory");
+    Routes::new(Edge::Oip)
+        .route(read("/v2/systemsharedmemory/status"), v2::memory::status)
+        .route(
+            read("/v2/systemsharedmemory/region/{region}/status"),
+            v2::memory::status,
+        )
+        .route(
+            write("/v2/systemsharedmemory/region/{region}/register"),
+            v2::memory::register,
+        )
+        .route(
+            write("/v2/systemsharedmemory/unregister"),
+            v2::memory::unregister,
+        )
+        .route(
+            write("/v2/systemsharedmemory/region/{region}/unregister"),
+            v2::memory::unregister,
+        )
+        .route(read("/v2/cudasharedmemory/status"), v2::memory::cuda)
+        .route(
+            read("/v2/cudasharedmemory/region/{region}/status"),
+            v2::memory::cuda,
+        )
+        .route(
+            write("/v2/cudasharedmemory/region/{region}/register"),
+            v2::memory::cuda,
+        )
+        .route(write("/v2/cudasharedmemory/unregister"), v2::memory::cuda)
+        .route(
+            write("/v2/cudasharedmemory/region/{region}/unregister"),
+            v2::memory::cuda,
         )
         .with_state(inference)
 }

@@ -1,11 +1,13 @@
 //! What the handlers of every protocol work with.
 
+use std::path::Path;
+
 use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 use trimtab_registry::Registry;
 use trimtab_serving::Serving;
 
-use crate::settings::Traces;
+use crate::{memory::Memory, settings::Traces};
 
 /// The services behind the inference protocols, and what clients set for this process; cheap to clone.
 #[derive(Debug, Clone, FromRef)]
@@ -14,6 +16,7 @@ pub struct Inference {
     pub(crate) registry: Option<Registry>,
     pub(crate) stopping: CancellationToken,
     pub(crate) traces: Traces,
+    pub(crate) memory: Memory,
 }
 
 impl Inference {
@@ -25,6 +28,19 @@ impl Inference {
             registry,
             stopping,
             traces: Traces::default(),
+            memory: Memory::off(),
         }
+    }
+
+    /// The same, with or without system shared memory: with it, whoever may predict makes the server read and write
+    /// files of `/dev/shm`.
+    #[must_use]
+    pub fn with_shared_memory(self, is_on: bool) -> Self {
+        let memory = if is_on {
+            Memory::of(Path::new("/dev/shm"))
+        } else {
+            Memory::off()
+        };
+        Self { memory, ..self }
     }
 }

@@ -1,5 +1,6 @@
 //! The handlers of `/v2/…`.
 
+pub(crate) mod memory;
 mod metadata;
 pub(crate) mod repository;
 mod request;
@@ -20,7 +21,7 @@ use trimtab_edge::{CallScope, Failure};
 use trimtab_serving::Serving;
 use trimtab_types::Scope;
 
-use crate::{Inference, body, context, describe, infer::InferRequest};
+use crate::{Inference, body, context, describe, infer::InferRequest, memory::Regions};
 
 /// The length of the JSON part of a body with binary tensors.
 const HEADER_LENGTH: &str = "inference-header-content-length";
@@ -45,11 +46,11 @@ pub(crate) async fn server_ready(State(state): State<Inference>) -> Result<Json<
 }
 
 /// GET /v2.
-pub(crate) async fn server(_: CallScope) -> Json<Value> {
+pub(crate) async fn server(State(state): State<Inference>, _: CallScope) -> Json<Value> {
     Json(json!({
         "name": describe::NAME,
         "version": describe::VERSION,
-        "extensions": describe::EXTENSIONS,
+        "extensions": describe::extensions(&state),
     }))
 }
 
@@ -101,10 +102,14 @@ pub(crate) async fn infer(
     // An unknown model is told before its body is read.
     let info = state.serving.model_info(&scope, &name, version)?;
     let body = body::read(&headers, body).await?;
+    let regions = Regions {
+        memory: &state.memory,
+        scope: &scope,
+    };
     let asked = match header_length(&headers)? {
-        None => InferRequest::json(&body)?,
+        None => InferRequest::json(&body, regions)?,
         Some(0) => InferRequest::raw(&info, &body)?,
-        Some(length) => InferRequest::binary(&body, length)?,
+        Some(length) => InferRequest::binary(&body, length, regions)?,
     };
     answer(&state, &scope, &name, version, &headers, asked).await
 }

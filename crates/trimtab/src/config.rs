@@ -27,6 +27,7 @@ struct File {
     #[serde(default, deserialize_with = "texts")]
     allowed_origins: Option<Vec<String>>,
     webhooks_allow_private: Option<bool>,
+    shared_memory: Option<bool>,
     log_format: Option<String>,
     keep_deleted: Option<Duration>,
 }
@@ -71,6 +72,7 @@ const KEYS: &[&str] = &[
     "allowed_hosts",
     "allowed_origins",
     "webhooks_allow_private",
+    "shared_memory",
     "log_format",
     "keep_deleted",
 ];
@@ -130,6 +132,7 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Setting<Vec<String>>,
     pub(crate) allowed_origins: Setting<Vec<String>>,
     pub(crate) webhooks_allow_private: Setting<bool>,
+    pub(crate) shared_memory: Setting<bool>,
     pub(crate) log_format: Setting<String>,
     pub(crate) keep_deleted: Setting<Option<Duration>>,
 }
@@ -190,6 +193,12 @@ impl Config {
                 file.webhooks_allow_private,
                 false,
             )?,
+            shared_memory: layers.pick(
+                ("", None),
+                "TRIMTAB_SHARED_MEMORY",
+                file.shared_memory,
+                false,
+            )?,
             log_format: layers.pick(
                 ("", None),
                 "TRIMTAB_LOG_FORMAT",
@@ -222,6 +231,7 @@ impl Config {
             row("allowed_hosts", &self.allowed_hosts),
             row("allowed_origins", &self.allowed_origins),
             row("webhooks_allow_private", &self.webhooks_allow_private),
+            row("shared_memory", &self.shared_memory),
             row("log_format", &self.log_format),
             row("keep_deleted", &self.keep_deleted),
         ]
@@ -462,7 +472,7 @@ mod tests {
         insta::assert_snapshot!(told("colour = 3\n"), @r#"
         error: trimtab.toml line 1: there is no key `colour`
 
-        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, webhooks_allow_private, log_format, keep_deleted
+        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, webhooks_allow_private, shared_memory, log_format, keep_deleted
         "#);
         insta::assert_snapshot!(told("listen = 5000\n"), @"error: trimtab.toml line 1: invalid type: integer `5000`, expected a text or a list of texts");
         insta::assert_snapshot!(told("listen = [\n"), @"error: trimtab.toml line 1: unclosed array, expected `]`");

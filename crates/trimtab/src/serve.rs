@@ -82,6 +82,8 @@ pub(crate) struct ServerConfig {
     pub(crate) allowed_origins: Vec<String>,
     /// Webhooks may call addresses of private networks.
     pub(crate) webhooks_allow_private: bool,
+    /// Clients may hand tensors over in system shared memory.
+    pub(crate) shared_memory: bool,
     /// How long what was deleted is kept; without it, for ever.
     pub(crate) keep_deleted: Option<trimtab_types::Duration>,
 }
@@ -106,6 +108,7 @@ impl ServerConfig {
             allowed_hosts: config.allowed_hosts.value.clone(),
             allowed_origins: config.allowed_origins.value.clone(),
             webhooks_allow_private: config.webhooks_allow_private.value,
+            shared_memory: config.shared_memory.value,
             keep_deleted: config.keep_deleted.value,
         })
     }
@@ -402,18 +405,19 @@ fn mount(
         tasks.clone(),
         host,
     );
-    edges(shell, services, process)
+    edges(shell, services, process, config.shared_memory)
         .into_router()
         .map_err(Into::into)
 }
 
 /// Every edge of the server.
-fn edges(shell: Shell, services: &Services, process: ProcessInfo) -> Shell {
+fn edges(shell: Shell, services: &Services, process: ProcessInfo, shared_memory: bool) -> Shell {
     let inference = Inference::new(
         services.serving.clone(),
         Some(services.registry.clone()),
         services.stopping.clone(),
-    );
+    )
+    .with_shared_memory(shared_memory);
     shell
         .mount(trimtab_edge_mlflow::routes(
             services.tracking.clone(),

@@ -144,6 +144,7 @@ pub(super) async fn model_ready(
 }
 
 pub(super) async fn server(
+    State(state): State<Inference>,
     _: CallScope,
     headers: HeaderMap,
     body: Body,
@@ -152,9 +153,8 @@ pub(super) async fn server(
         Ok(ServerMetadata {
             name: describe::NAME.to_owned(),
             version: describe::VERSION.to_owned(),
-            extensions: describe::EXTENSIONS
-                .iter()
-                .copied()
+            extensions: describe::extensions(&state)
+                .into_iter()
                 .map(str::to_owned)
                 .collect(),
         })

@@ -18,7 +18,7 @@ use trimtab_serving::Prediction;
 use trimtab_types::{Name, Scope};
 
 use super::wire::ModelInferRequest;
-use crate::{Inference, MAX_BODY, context, infer::Outputs};
+use crate::{Inference, MAX_BODY, context, infer::Outputs, memory::Regions};
 
 /// How many requests of one stream are worked on at once; their answers go back in the requests' order.
 const IN_FLIGHT: usize = 16;
@@ -110,7 +110,11 @@ async fn answer(
     let name = context::endpoint(&request.model_name)?;
     let version = Some(request.model_version.as_str()).filter(|version| !version.is_empty());
     let version = context::version(&name, version)?;
-    let asked = decode::request(request)?;
+    let regions = Regions {
+        memory: &state.memory,
+        scope,
+    };
+    let asked = decode::request(request, regions)?;
     let (id, prediction, wanted) = asked.predict(state, scope, &name, version, headers).await?;
     Ok(Answer {
         name,

@@ -17,17 +17,22 @@ use crate::{
     context::{RowKeys, bounded, event_time},
     element::{Elements, Nulls},
     infer::{InferRequest, MAX_RANK, Output, Outputs},
+    memory::{Place, Regions},
 };
 
 /// Requests in the bytes of an HTTP body.
 impl InferRequest {
     /// A body that is JSON from end to end.
-    pub(crate) fn json(body: &Bytes) -> Result<Self, Failure> {
-        Self::parts(body, Bytes::new())
+    pub(crate) fn json(body: &Bytes, regions: Regions<'_>) -> Result<Self, Failure> {
+        Self::parts(body, Bytes::new(), regions)
     }
 
     /// A body of `length` bytes of JSON and the binary tensors.
-    pub(crate) fn binary(body: &Bytes, length: usize) -> Result<Self, Failure> {
+    pub(crate) fn binary(
+        body: &Bytes,
+        length: usize,
+        regions: Regions<'_>,
+    ) -> Result<Self, Failure> {
         if length > body.len() {
             return Err(Failure::invalid(
                 "inference-header-content-length",
@@ -37,7 +42,7 @@ impl InferRequest {
                 ),
             ));
         }
-        Self::parts(&body.slice(..length), body.slice(length..))
+        Self::parts(&body.slice(..length), body.slice(length..), regions)
     }
 
     /// A body that is the bytes of the model's one input, one row.
@@ -77,7 +82,7 @@ impl InferRequest {
         })
     }
 
-    fn parts(json: &[u8], mut rest: Bytes) -> Result<Self, Failure> {
+    fn parts(json: &[u8], mut rest: Bytes, regions: Regions<'_>) -> Result<Self, Failure> {
         let head: Head<'_> = serde_json::from_slice(json).map_err(|error| {
             Failure::invalid(
                 "",
@@ -87,7 +92,7 @@ impl InferRequest {
         let inputs = head
             .inputs
             .into_iter()
-            .map(|input| input.tensor(&mut rest))
+            .map(|input| input.tensor(&mut rest, regions))
             .collect::<Result<Vec<Tensor>, Failure>>()?;
         if !rest.is_empty() {
             return Err(Failure::invalid(
@@ -171,23 +176,31 @@ struct WireOutput {
 struct OutputParameters {
     binary_data: Option<bool>,
     classification: Option<usize>,
-    shared_memory_region: Option<IgnoredAny>,
+    shared_memory_region: Option<String>,
+    shared_memory_byte_size: Option<u64>,
+    shared_memory_offset: Option<u64>,
 }
 
 impl WireOutput {
     fn check(self) -> Result<Output, Failure> {
-        let parameters = self.parameters.as_ref();
-        if parameters.is_some_and(|parameters| parameters.shared_memory_region.is_some()) {
-            return Err(Failure::invalid(
-                format!("outputs.{}", self.name),
-                format!("output `{}`: shared memory is not supported", self.name),
-            ));
-        }
-        Ok(Output {
-            is_binary: parameters.and_then(|parameters| parameters.binary_data),
-            classes: parameters.and_then(|parameters| parameters.classification),
+        let Some(parameters) = self.parameters else {
+            return Ok(Output {
+                name: self.name,
+                ..Output::default()
+            });
+        };
+        let place = parameters.shared_memory_region.map(|region| Place {
+            region,
+            offset: parameters.shared_memory_offset.unwrap_or(0),
+            byte_size: parameters.shared_memory_byte_size.unwrap_or(0),
+        });
+        let output = Output {
             name: self.name,
-        })
+            is_binary: parameters.binary_data,
+            classes: parameters.classification,
+            place,
+        };
+        output.check()
     }
 }
 
@@ -209,11 +222,13 @@ enum Data<'a> {
 #[derive(Deserialize, Default)]
 struct InputParameters {
     binary_data_size: Option<usize>,
-    shared_memory_region: Option<IgnoredAny>,
+    shared_memory_region: Option<String>,
+    shared_memory_byte_size: Option<u64>,
+    shared_memory_offset: Option<u64>,
 }
 
 impl WireInput<'_> {
-    fn tensor(self, rest: &mut Bytes) -> Result<Tensor, Failure> {
+    fn tensor(self, rest: &mut Bytes, regions: Regions<'_>) -> Result<Tensor, Failure> {
         let name = self.name;
         let refused = |reason: String| {
             Failure::invalid(
@@ -221,8 +236,26 @@ impl WireInput<'_> {
                 format!("input `{name}`: {reason}"),
             )
         };
-        if self.parameters.shared_memory_region.is_some() {
-            return Err(refused("shared memory is not supported".to_owned()));
+        if let Some(region) = self.parameters.shared_memory_region {
+            if self.data.is_some() || self.parameters.binary_data_size.is_some() {
+                return Err(refused(
+                    "it is in shared memory and in the request".to_owned(),
+                ));
+            }
+            let place = Place {
+                region,
+                offset: self.parameters.shared_memory_offset.unwrap_or(0),
+                byte_size: self.parameters.shared_memory_byte_size.unwrap_or(0),
+            };
+            let bytes = regions.read(&place)?;
+            let data = binary::decode(self.datatype, &bytes).ok_or_else(|| {
+                refused(format!(
+                    "its {} bytes are no whole number of {} elements",
+                    bytes.len(),
+                    self.datatype
+                ))
+            })?;
+            return Ok(Tensor::new(name, self.shape, data)?);
         }
         let data = match (self.data, self.parameters.binary_data_size) {
             (Some(Data::Typed(data)), None) => data,

@@ -10,7 +10,7 @@ use trimtab_types::Name;
 
 use crate::{
     binary,
-    infer::{Chosen, Outputs},
+    infer::{Chosen, Form, Outputs},
 };
 
 /// An encoded answer.
@@ -42,8 +42,8 @@ pub(super) fn encode(
     let head = head.to_string();
     bytes.extend_from_slice(head.trim_end_matches('}').as_bytes());
     bytes.extend_from_slice(b",\"outputs\":[");
-    let is_any_binary = chosen.iter().any(|output| output.is_binary);
-    for (at, Chosen { tensor, is_binary }) in chosen.iter().enumerate() {
+    let is_any_binary = chosen.iter().any(|output| output.form == Form::Binary);
+    for (at, Chosen { tensor, form }) in chosen.iter().enumerate() {
         if at > 0 {
             bytes.push(b',');
         }
@@ -54,16 +54,26 @@ pub(super) fn encode(
         })
         .to_string();
         bytes.extend_from_slice(spec.trim_end_matches('}').as_bytes());
-        if *is_binary {
-            let before = tail.len();
-            binary::encode(tensor.data(), &mut tail);
-            let size = tail.len() - before;
-            // Writing to a vector cannot fail.
-            let _ = write!(bytes, ",\"parameters\":{{\"binary_data_size\":{size}}}}}");
-        } else {
-            bytes.extend_from_slice(b",\"data\":[");
-            elements(tensor, &mut bytes)?;
-            bytes.extend_from_slice(b"]}");
+        match form {
+            Form::Binary => {
+                let before = tail.len();
+                binary::encode(tensor.data(), &mut tail);
+                let size = tail.len() - before;
+                // Writing to a vector cannot fail.
+                let _ = write!(bytes, ",\"parameters\":{{\"binary_data_size\":{size}}}}}");
+            }
+            Form::Text => {
+                bytes.extend_from_slice(b",\"data\":[");
+                elements(tensor, &mut bytes)?;
+                bytes.extend_from_slice(b"]}");
+            }
+            Form::Shared(place) => {
+                let parameters = json!({
+                    "shared_memory_region": place.region,
+                    "shared_memory_byte_size": binary::length(tensor.data()),
+                });
+                let _ = write!(bytes, ",\"parameters\":{parameters}}}");
+            }
         }
     }
     bytes.extend_from_slice(b"]}");

@@ -62,7 +62,7 @@ async fn json_that_is_wrong_is_told() {
         (x("[1,1]", "[1]").replace("\"inputs\"", "\"parameters\":{\"row_keys\":\"x\"},\"inputs\""), "`row_keys`"),
         (x("[1,1]", "[1]").replace("\"inputs\"", "\"parameters\":{\"row_keys\":[\"a\",\"b\"]},\"inputs\""), "2 row keys were given for 1 rows"),
         (x("[1,1]", "[1]").replace("\"inputs\"", "\"parameters\":{\"event_time\":\"soon\"},\"inputs\""), "`soon` is not a time"),
-        (x("[1,1]", "[1]").replace("\"data\"", "\"parameters\":{\"shared_memory_region\":\"r\"},\"data\""), "shared memory"),
+        (x("[1,1]", "[1]").replace("\"data\"", "\"parameters\":{\"shared_memory_region\":\"r\"},\"data\""), "in shared memory and in the request"),
         (x("[1,1]", "[1]").replace("\"data\"", "\"parameters\":{\"binary_data_size\":4},\"data\""), "`data` and `binary_data_size`"),
     ];
     for (request, expected) in cases {

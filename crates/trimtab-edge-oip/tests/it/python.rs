@@ -16,9 +16,8 @@ fn python() -> PathBuf {
 }
 
 /// Serves a world on a real listener, runs a script against it, and ends the server when the script says `watching`.
-async fn drive(script: &str) {
+async fn drive(script: &str, world: World) {
     trimtab_telemetry::init_logs(LogFormat::Text, "warn");
-    let world = World::new().await;
     let listeners = trimtab_edge::bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].address.to_string();
     let server = Server::start(listeners, world.router.clone(), &world.tasks);
@@ -45,10 +44,23 @@ async fn drive(script: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_stock_tritonclient_works_over_http() {
-    drive("tritonclient_http.py").await;
+    drive("tritonclient_http.py", World::new().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_stock_tritonclient_works_over_grpc() {
-    drive("tritonclient_grpc.py").await;
+    drive("tritonclient_grpc.py", World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tensors_go_through_shared_memory_where_it_is_switched_on() {
+    let world = World::with(|inference| {
+        let inference = inference.with_shared_memory(true);
+        [
+            trimtab_edge_oip::routes(inference.clone()),
+            trimtab_edge_oip::grpc_routes(inference),
+        ]
+    })
+    .await;
+    drive("tritonclient_memory.py", world).await;
 }

@@ -16,6 +16,7 @@ async fn every_path_is_our_own_and_predicting_is_writing() {
             (&http::Method::GET, _) | (_, "/v2/repository/index") => Gate::Needs(Verb::Read),
             (_, path) if path.starts_with("/v2/repository/") => Gate::Needs(Verb::Operate),
             (_, path) if path.ends_with("/trace/setting") => Gate::Needs(Verb::Operate),
+            (_, path) if path.contains("sharedmemory") => Gate::Needs(Verb::Write),
             (_, "/v2/logging") => Gate::Needs(Verb::Admin),
             _ => Gate::Needs(Verb::Write),
         };

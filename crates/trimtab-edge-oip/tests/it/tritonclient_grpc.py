@@ -308,6 +308,18 @@ assert client.update_log_settings({"log_info": False}, as_json=True)["settings"]
 refused("UNIMPLEMENTED", "goes to stderr", client.update_log_settings, {"log_file": "/tmp/x"})
 refused("INVALID_ARGUMENT", "no log setting", client.update_log_settings, {"colour": 1})
 
+# Shared memory is off, and of GPUs there is none.
+assert not client.get_system_shared_memory_status().regions
+refused("UNIMPLEMENTED", "switched off", client.register_system_shared_memory, "r", "/key", 4)
+client.unregister_system_shared_memory()
+cuda = "CUDA shared memory is not supported"
+refused("UNIMPLEMENTED", cuda, client.get_cuda_shared_memory_status)
+refused("UNIMPLEMENTED", cuda, client.register_cuda_shared_memory, "r", b"aGFuZGxl", 0, 4)
+refused("UNIMPLEMENTED", cuda, client.unregister_cuda_shared_memory)
+tensor = triton.InferInput("x", [1, 1], "FP32")
+tensor.set_shared_memory("r", 4)
+refused("UNIMPLEMENTED", "switched off", client.infer, "logarithm", [tensor])
+
 # Bytes that are no message, a method that is none, a deadline that passes, health.
 channel = grpc.insecure_channel(ADDRESS)
 raw = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")

@@ -167,6 +167,17 @@ assert client.update_log_settings({"log_info": False}) == logs
 refused("goes to stderr", client.update_log_settings, {"log_file": "/tmp/x"})
 refused("unknown field `colour`", client.update_log_settings, {"colour": 1})
 
+# Shared memory is off, and of GPUs there is none.
+assert client.get_system_shared_memory_status() == []
+refused("switched off", client.register_system_shared_memory, "r", "/key", 4)
+client.unregister_system_shared_memory()
+refused("CUDA shared memory is not supported", client.get_cuda_shared_memory_status)
+refused("CUDA shared memory is not supported", client.register_cuda_shared_memory, "r", b"aGFuZGxl", 0, 4)
+refused("CUDA shared memory is not supported", client.unregister_cuda_shared_memory)
+tensor = triton.InferInput("x", [1, 1], "FP32")
+tensor.set_shared_memory("r", 4)
+refused("switched off", client.infer, "logarithm", [tensor])
+
 # Classes in place of a tensor, in both forms.
 for binary in (True, False):
     output = triton.InferRequestedOutput("probabilities", binary_data=binary, class_count=2)

@@ -91,7 +91,8 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> anyhow::Re
         origins: config.allowed_origins.value,
     };
     let stopping = CancellationToken::new();
-    let inference = Inference::new(serving.clone(), None, stopping.clone());
+    let inference = Inference::new(serving.clone(), None, stopping.clone())
+        .with_shared_memory(config.shared_memory.value);
     let router = Shell::new(access, metrics, tasks.clone(), host)
         .mount(trimtab_edge_oip::scoring_routes(
             inference.clone(),

@@ -68,7 +68,7 @@ async fn house(database: Option<String>) -> House {
         started_at: Time::from_micros(0),
         onnx_runtime: None,
     };
-    let table = edges(shell, &running.services, process)
+    let table = edges(shell, &running.services, process, false)
         .table()
         .unwrap()
         .rows()

@@ -296,6 +296,7 @@ fn config_show_says_where_each_value_came_from() {
     allowed_hosts           []                           default
     allowed_origins         []                           default
     webhooks_allow_private  false                        default
+    shared_memory           false                        default
     log_format              text                         default
     keep_deleted            -                            default
     "#);

@@ -13,7 +13,11 @@ use crate::{
     binary,
     context::{RowKeys, bounded, event_time},
     infer::{self, InferRequest, Output, Outputs},
+    memory::{Place, Regions},
 };
+
+/// The parameter that names a region of shared memory.
+const REGION: &str = "shared_memory_region";
 
 /// The request in a message.
 pub(super) fn message(message: Bytes) -> Result<ModelInferRequest, Failure> {
@@ -26,12 +30,15 @@ pub(super) fn broken(error: &DecodeError) -> Failure {
 }
 
 /// What the request asks for.
-pub(super) fn request(request: ModelInferRequest) -> Result<InferRequest, Failure> {
+pub(super) fn request(
+    request: ModelInferRequest,
+    regions: Regions<'_>,
+) -> Result<InferRequest, Failure> {
     let mut raw = Raw::of(&request)?;
     let inputs = request
         .inputs
         .into_iter()
-        .map(|input| tensor(input, &mut raw))
+        .map(|input| tensor(input, &mut raw, regions))
         .collect::<Result<Vec<Tensor>, Failure>>()?;
     let text = |name: &str| match choice(&request.parameters, name) {
         None => Ok(None),
@@ -84,7 +91,12 @@ impl Raw {
                 "it has typed contents, and the request has raw_input_contents: use one form for all inputs",
             ));
         }
-        let (raw, inputs) = (request.raw_input_contents.len(), request.inputs.len());
+        // What lies in shared memory has no raw contents.
+        let here = request
+            .inputs
+            .iter()
+            .filter(|input| choice(&input.parameters, REGION).is_none());
+        let (raw, inputs) = (request.raw_input_contents.len(), here.count());
         if raw != inputs {
             return Err(Failure::invalid(
                 "raw_input_contents",
@@ -96,30 +108,32 @@ impl Raw {
     }
 }
 
-fn tensor(input: InferInputTensor, raw: &mut Raw) -> Result<Tensor, Failure> {
+fn tensor(input: InferInputTensor, raw: &mut Raw, regions: Regions<'_>) -> Result<Tensor, Failure> {
     let name = input.name;
     let datatype: DataType = input
         .datatype
         .parse()
         .map_err(|error| refused(&name, &format!("{error}")))?;
-    if choice(&input.parameters, "shared_memory_region").is_some() {
-        return Err(refused(&name, "shared memory is not supported"));
-    }
     let shape = infer::shape(&name, &input.shape)?;
-    let data = match raw {
-        Raw::Some(raw) => {
-            let bytes = raw.next().unwrap_or_default();
-            binary::decode(datatype, &bytes).ok_or_else(|| {
-                refused(
-                    &name,
-                    &format!(
-                        "its {} bytes are no whole number of {datatype} elements",
-                        bytes.len()
-                    ),
-                )
-            })?
+    let raw = match (place(&input.parameters)?, raw) {
+        (Some(_), _) if input.contents.is_some() => {
+            return Err(refused(&name, "it is in shared memory and in the request"));
         }
-        Raw::None => typed(&name, datatype, input.contents.unwrap_or_default())?,
+        (Some(place), _) => Some(regions.read(&place)?),
+        (None, Raw::Some(raw)) => Some(raw.next().unwrap_or_default()),
+        (None, Raw::None) => None,
+    };
+    let data = match raw {
+        Some(bytes) => binary::decode(datatype, &bytes).ok_or_else(|| {
+            refused(
+                &name,
+                &format!(
+                    "its {} bytes are no whole number of {datatype} elements",
+                    bytes.len()
+                ),
+            )
+        })?,
+        None => typed(&name, datatype, input.contents.unwrap_or_default())?,
     };
     Ok(Tensor::new(name, shape, data)?)
 }
@@ -217,9 +231,6 @@ fn output(output: InferRequestedOutputTensor) -> Result<Output, Failure> {
             format!("output `{}`: {reason}", output.name),
         )
     };
-    if choice(&output.parameters, "shared_memory_region").is_some() {
-        return Err(refused("shared memory is not supported"));
-    }
     let classes = match choice(&output.parameters, "classification") {
         None => None,
         Some(ParameterChoice::Int64(classes)) => Some(usize::try_from(*classes).ok()),
@@ -229,11 +240,40 @@ fn output(output: InferRequestedOutputTensor) -> Result<Output, Failure> {
     let classes = classes
         .map(|classes| classes.ok_or_else(|| refused("`classification` is no count of classes")))
         .transpose()?;
-    Ok(Output {
+    let output = Output {
+        place: place(&output.parameters)?,
         name: output.name,
         is_binary: None,
         classes,
-    })
+    };
+    output.check()
+}
+
+/// Where a tensor lies in shared memory, if it does.
+fn place(parameters: &Parameters) -> Result<Option<Place>, Failure> {
+    let size = |name: &str| {
+        let value = match choice(parameters, name) {
+            None => Some(0),
+            Some(ParameterChoice::Int64(value)) => u64::try_from(*value).ok(),
+            Some(ParameterChoice::Uint64(value)) => Some(*value),
+            Some(
+                ParameterChoice::Bool(_) | ParameterChoice::Text(_) | ParameterChoice::Double(_),
+            ) => None,
+        };
+        value.ok_or_else(|| Failure::invalid(name, format!("`{name}` is no number of bytes")))
+    };
+    match choice(parameters, REGION) {
+        None => Ok(None),
+        Some(ParameterChoice::Text(region)) => Ok(Some(Place {
+            region: region.clone(),
+            offset: size("shared_memory_offset")?,
+            byte_size: size("shared_memory_byte_size")?,
+        })),
+        Some(_) => Err(Failure::invalid(
+            REGION,
+            format!("`{REGION}` must be a text"),
+        )),
+    }
 }
 
 fn choice<'p>(parameters: &'p Parameters, name: &str) -> Option<&'p ParameterChoice> {

@@ -10,7 +10,11 @@ use super::{
     super::wire::{InferOutputTensor, InferParameter, ModelInferResponse, ParameterChoice},
     Answer,
 };
-use crate::{binary, infer::Chosen};
+use crate::{
+    binary,
+    infer::{Chosen, Form},
+    memory::Place,
+};
 
 /// Keys of length-delimited fields: the number, then 2 for the kind.
 const ERROR_MESSAGE: u8 = 1 << 3 | 2;
@@ -74,7 +78,7 @@ impl<'a> Whole<'a> {
             parameters,
             outputs: outputs
                 .iter()
-                .map(|Chosen { tensor, .. }| InferOutputTensor {
+                .map(|Chosen { tensor, form }| InferOutputTensor {
                     name: tensor.name().to_owned(),
                     datatype: tensor.data_type().as_str().to_owned(),
                     shape: tensor
@@ -82,13 +86,16 @@ impl<'a> Whole<'a> {
                         .iter()
                         .map(|dim| i64::try_from(*dim).unwrap_or(i64::MAX))
                         .collect(),
-                    parameters: HashMap::new(),
+                    parameters: match form {
+                        Form::Text | Form::Binary => HashMap::new(),
+                        Form::Shared(place) => shared(place, binary::length(tensor.data())),
+                    },
                 })
                 .collect(),
         };
         let raw = outputs
             .iter()
-            .map(|output| field_length(binary::length(output.tensor.data())));
+            .map(|output| field_length(raw_length(output)));
         let length = head.encoded_len() + raw.sum::<usize>();
         Ok(Self {
             head,
@@ -99,11 +106,40 @@ impl<'a> Whole<'a> {
 
     fn write(&self, out: &mut Vec<u8>) {
         self.head.encode_raw(out);
-        for Chosen { tensor, .. } in &self.outputs {
-            key(out, RAW_OUTPUT_CONTENTS, binary::length(tensor.data()));
-            binary::encode(tensor.data(), out);
+        for output in &self.outputs {
+            let length = raw_length(output);
+            key(out, RAW_OUTPUT_CONTENTS, length);
+            if length > 0 {
+                binary::encode(output.tensor.data(), out);
+            }
         }
     }
+}
+
+/// How many bytes of an output the message holds. Clients count: what lies in shared memory has an empty place.
+fn raw_length(output: &Chosen<'_>) -> usize {
+    match output.form {
+        Form::Text | Form::Binary => binary::length(output.tensor.data()),
+        Form::Shared(_) => 0,
+    }
+}
+
+/// Says where an output lies in shared memory.
+fn shared(place: &Place, length: usize) -> HashMap<String, InferParameter> {
+    let parameter = |choice| InferParameter {
+        choice: Some(choice),
+    };
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
+    HashMap::from([
+        (
+            "shared_memory_region".to_owned(),
+            parameter(ParameterChoice::Text(place.region.clone())),
+        ),
+        (
+            "shared_memory_byte_size".to_owned(),
+            parameter(ParameterChoice::Int64(length)),
+        ),
+    ])
 }
 
 /// How long a field with so long a value is: its key, its length and its value.
