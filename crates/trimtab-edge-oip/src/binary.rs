@@ -108,7 +108,26 @@ pub(crate) fn encode(data: &TensorData, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const ALL: [DataType; 14] = [
+        DataType::Bool,
+        DataType::Uint8,
+        DataType::Uint16,
+        DataType::Uint32,
+        DataType::Uint64,
+        DataType::Int8,
+        DataType::Int16,
+        DataType::Int32,
+        DataType::Int64,
+        DataType::Fp16,
+        DataType::Bf16,
+        DataType::Fp32,
+        DataType::Fp64,
+        DataType::Bytes,
+    ];
 
     #[test]
     fn every_type_round_trips() {
@@ -142,5 +161,25 @@ mod tests {
         assert_eq!(cut(DataType::Bytes, &[0; 3]), None);
         assert_eq!(cut(DataType::Bytes, &[255, 255, 255, 255, 1]), None);
         assert_eq!(cut(DataType::Bytes, &[2, 0, 0, 0, 1]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_at_random_are_elements_that_encode_as_they_were_or_none(
+            bytes in prop::collection::vec(prop_oneof![Just(0_u8), Just(1), any::<u8>()], 0..64),
+        ) {
+            for datatype in ALL {
+                let Some(data) = decode(datatype, &bytes.clone().into()) else {
+                    continue;
+                };
+                let mut again = Vec::new();
+                encode(&data, &mut again);
+                prop_assert_eq!(again.len(), length(&data));
+                // Every byte that is not 0 is true; all else is kept to the bit.
+                if datatype != DataType::Bool {
+                    prop_assert_eq!(&again, &bytes);
+                }
+            }
+        }
     }
 }

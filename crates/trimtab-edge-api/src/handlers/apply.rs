@@ -8,7 +8,7 @@ use trimtab_edge::{CallScope, Failure};
 use trimtab_loop::RolloutPolicy;
 use trimtab_monitor::MOST_MONITORS;
 use trimtab_pipeline::{Outline, Project};
-use trimtab_serving::Change;
+use trimtab_serving::{Change, EndpointSpec, ServingError};
 use trimtab_types::{Name, Scope};
 
 use crate::{
@@ -153,9 +153,15 @@ async fn check_owners(api: &Api, scope: &Scope, desired: &Desired) -> Result<(),
         .hint("give it another name, or apply that project's file"))
     };
     for endpoint in api.serving.endpoints(scope).await? {
-        let name = &endpoint.spec.name;
-        if desired.endpoints.iter().any(|wanted| wanted.name == *name) {
-            owned("endpoint", name, &endpoint.spec.project)?;
+        let EndpointSpec { name, project, .. } = endpoint.spec;
+        let is_wanted = desired.endpoints.iter().any(|wanted| wanted.name == name);
+        if is_wanted && project != desired.project.as_str() {
+            return Err(ServingError::OwnedElsewhere {
+                endpoint: name,
+                owner: project,
+                project: desired.project.to_string(),
+            }
+            .into());
         }
     }
     for monitor in api.monitors.list(scope).await? {
