@@ -28,7 +28,7 @@ fn main() -> Result<()> {
         [] => None,
         [flag, file] if flag == "--save" => Some(PathBuf::from(file)),
         _ => bail!(
-            "usage: cargo xtask bench [--save FILE.json]\n       cargo xtask bench tracking [--peer] [--only WORD] [--seconds N] [--save FILE.json]"
+            "usage: cargo xtask bench [--save FILE.json]\n       cargo xtask bench tracking [--peer] [--postgres] [--runs N] [--only WORD] [--seconds N] [--repeats N] [--save FILE.json]"
         ),
     };
     let binary = variable("TRIMTAB_BIN")?;

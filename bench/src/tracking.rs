@@ -25,6 +25,10 @@ use processes::Target;
 #[derive(Debug)]
 struct Options {
     with_peer: bool,
+    /// Both on the PostgreSQL that `cargo xtask bench` started, in place of SQLite.
+    on_postgres: bool,
+    /// Runs that searches look through.
+    runs: usize,
     only: Option<String>,
     window: Duration,
     repeats: usize,
@@ -34,6 +38,8 @@ struct Options {
 pub(crate) fn main(words: &[String]) -> Result<()> {
     let mut options = Options {
         with_peer: false,
+        on_postgres: false,
+        runs: 10_000,
         only: None,
         window: Duration::from_millis(2_500),
         repeats: 3,
@@ -48,6 +54,8 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
         };
         match word.as_str() {
             "--peer" => options.with_peer = true,
+            "--postgres" => options.on_postgres = true,
+            "--runs" => options.runs = value()?.parse::<usize>()?.max(10_000),
             "--only" => options.only = Some(value()?.clone()),
             "--seconds" => options.window = Duration::from_secs_f64(value()?.parse()?),
             "--repeats" => options.repeats = value()?.parse::<usize>()?.max(1),
@@ -71,14 +79,25 @@ fn measure(options: &Options, scratch: &Path) -> Result<Value> {
     std::fs::create_dir_all(scratch)?;
     let load_before = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let sync = disk_sync(scratch)?;
-    let ours = Target::trimtab(&crate::variable("TRIMTAB_BIN")?, &scratch.join("ours"))?;
+    let database = |name: &str| -> Result<Option<String>> {
+        if !options.on_postgres {
+            return Ok(None);
+        }
+        let server = std::env::var("TRIMTAB_BENCH_POSTGRES")
+            .context("TRIMTAB_BENCH_POSTGRES is not set; run this by `cargo xtask bench`")?;
+        Ok(Some(format!("{server}/{name}")))
+    };
+    let (binary, folder) = (crate::variable("TRIMTAB_BIN")?, scratch.join("ours"));
+    let ours = Target::trimtab(&binary, &folder, database("trimtab")?.as_deref())?;
     let peer = if options.with_peer {
-        let python = crate::variable("TRIMTAB_PYTHON")?;
-        Some(Target::mlflow(&python, &scratch.join("peer"))?)
+        let (python, folder) = (crate::variable("TRIMTAB_PYTHON")?, scratch.join("peer"));
+        let database = database("mlflow")?;
+        Some(Target::mlflow(&python, &folder, database.as_deref())?)
     } else {
         None
     };
     let mut result = json!({
+        "database": if options.on_postgres { "PostgreSQL" } else { "SQLite" },
         "load_before": load_before.trim(),
         "disk_sync_ms": sync.to_json(),
         "durability": "durable: both servers sync the disk before a write is answered",
@@ -112,7 +131,8 @@ fn disk_sync(folder: &Path) -> Result<Spread> {
 
 fn markdown(result: &Value) -> String {
     let mut text = format!(
-        "disk sync p50 {} ms, p99 {} ms; {}; load before {}\n\n| work | Trimtab | MLflow, plain client | MLflow, acknowledging at once | ratio | p50 / p99 ms | CPU s server / client |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+        "{}; disk sync p50 {} ms, p99 {} ms; {}; load before {}\n\n| work | Trimtab | MLflow, plain client | MLflow, acknowledging at once | ratio | p50 / p99 ms | CPU s server / client |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+        result["database"].as_str().unwrap_or_default(),
         result["disk_sync_ms"]["p50"],
         result["disk_sync_ms"]["p99"],
         result["durability"].as_str().unwrap_or_default(),

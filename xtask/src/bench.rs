@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::postgres::Postgres;
 use crate::workplace::Workplace;
 use crate::{setup, shell, ui};
 
@@ -16,11 +17,18 @@ pub(crate) fn run(place: &Workplace, words: &[String]) -> Result<()> {
         "--package",
         "trimtab-bench",
     ]))?;
-    shell::run(
-        std::process::Command::new(place.target.join("release/trimtab-bench"))
-            .current_dir(&place.root)
-            .env("TRIMTAB_PYTHON", place.python())
-            .env("TRIMTAB_BIN", place.target.join("release/trimtab"))
-            .args(words),
-    )
+    let mut command = std::process::Command::new(place.target.join("release/trimtab-bench"));
+    command
+        .current_dir(&place.root)
+        .env("TRIMTAB_PYTHON", place.python())
+        .env("TRIMTAB_BIN", place.target.join("release/trimtab"))
+        .args(words);
+    if !words.iter().any(|word| word == "--postgres") {
+        return shell::run(&mut command);
+    }
+    let postgres = Postgres::start_durable(place)?;
+    for name in ["trimtab", "mlflow"] {
+        postgres.create_database(name)?;
+    }
+    shell::run(command.env("TRIMTAB_BENCH_POSTGRES", postgres.server_url()))
 }

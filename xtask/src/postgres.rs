@@ -1,4 +1,4 @@
-//! A PostgreSQL server for the tests: its own cluster, on a free port of loopback, gone with the value.
+//! A PostgreSQL server for tests and measurements: its own cluster, on a free port of loopback, gone with the value.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
@@ -51,8 +51,26 @@ impl Drop for Folder {
     }
 }
 
+/// Speed before safety: the cluster lives as long as the tests.
+const OF_TESTS: &[&str] = &[
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=400",
+];
+
 impl Postgres {
+    /// For tests.
     pub(crate) fn start(place: &Workplace) -> Result<Self> {
+        Self::start_with(place, OF_TESTS)
+    }
+
+    /// For measurements: as PostgreSQL comes, with every commit on the disk.
+    pub(crate) fn start_durable(place: &Workplace) -> Result<Self> {
+        Self::start_with(place, &["max_connections=400"])
+    }
+
+    fn start_with(place: &Workplace, settings: &[&str]) -> Result<Self> {
         let programs = tools::postgres().map_err(|missing| anyhow::anyhow!(missing.how))?;
         // PostgreSQL refuses to run as root.
         let user = if apt::is_root() {
@@ -83,9 +101,7 @@ impl Postgres {
                 "-c",
                 "unix_socket_directories=",
             ])
-            // Speed before safety: the cluster lives as long as the tests.
-            .args(["-c", "fsync=off", "-c", "synchronous_commit=off"])
-            .args(["-c", "full_page_writes=off", "-c", "max_connections=400"])
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -101,7 +117,21 @@ impl Postgres {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgresql://postgres@127.0.0.1:{}/postgres", self.port)
+        format!("{}/postgres", self.server_url())
+    }
+
+    /// The URL before the name of a database.
+    pub(crate) fn server_url(&self) -> String {
+        format!("postgresql://postgres@127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn create_database(&self, name: &str) -> Result<()> {
+        let programs = tools::postgres().map_err(|missing| anyhow::anyhow!(missing.how))?;
+        shell::run_quietly(
+            Command::new(programs.join("createdb"))
+                .args(["--host=127.0.0.1", "--username=postgres"])
+                .args([&format!("--port={}", self.port), name]),
+        )
     }
 
     /// The server writes `ready` into its pid file once it takes connections.

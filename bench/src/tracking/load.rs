@@ -42,7 +42,8 @@ pub(crate) fn run(
                     let mut connection = Connection::open(target.address)?
                         .acknowledging_at_once(acknowledging_at_once);
                     let mut times = Vec::new();
-                    while !is_over.load(Ordering::Relaxed) {
+                    // Who is slower than the window is waited for once.
+                    while !is_over.load(Ordering::Relaxed) || times.is_empty() {
                         let request = next();
                         let counts = is_measured.load(Ordering::Relaxed);
                         let begin = Instant::now();
@@ -55,7 +56,7 @@ pub(crate) fn run(
                                 String::from_utf8_lossy(&answer.body)
                             );
                         }
-                        if counts && !is_over.load(Ordering::Relaxed) {
+                        if counts {
                             times.push(time);
                         }
                     }
@@ -68,8 +69,6 @@ pub(crate) fn run(
         let (server, client, begin) = (target.cpu_s(), cpu_s("self"), Instant::now());
         std::thread::sleep(window);
         is_over.store(true, Ordering::Relaxed);
-        let seconds = begin.elapsed().as_secs_f64();
-        let (server_cpu_s, client_cpu_s) = (target.cpu_s() - server, cpu_s("self") - client);
         let mut times = Vec::new();
         for thread in threads {
             let Ok(outcome) = thread.join() else {
@@ -77,6 +76,8 @@ pub(crate) fn run(
             };
             times.extend(outcome?);
         }
+        let seconds = begin.elapsed().as_secs_f64();
+        let (server_cpu_s, client_cpu_s) = (target.cpu_s() - server, cpu_s("self") - client);
         Ok(Window {
             per_s: times.len() as f64 / seconds,
             latency: Spread::of(times).context("no request was answered inside the window")?,

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,13 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// From the start of the process to its first good answer.
     pub(crate) start_ms: f64,
-    /// The database file of the peer, which is seeded directly.
-    pub(crate) database: PathBuf,
+    /// The peer's database, which is seeded directly.
+    pub(crate) database: String,
 }
 
 impl Target {
-    pub(crate) fn trimtab(binary: &Path, folder: &Path) -> Result<Self> {
+    /// On its own SQLite, or on a PostgreSQL.
+    pub(crate) fn trimtab(binary: &Path, folder: &Path, postgres: Option<&str>) -> Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(binary);
         command
@@ -32,25 +33,36 @@ impl Target {
             .arg("--data-dir")
             .arg(folder.join("data"))
             .args(["--listen", &address.to_string()]);
-        Self::start(command, folder, address)
+        if let Some(url) = postgres {
+            command.env("TRIMTAB_DATABASE", url);
+        }
+        Self::start(command, folder, address, String::new())
     }
 
-    /// As the peer's users start it: SQLite, its own four workers, artifacts through the server.
-    pub(crate) fn mlflow(python: &Path, folder: &Path) -> Result<Self> {
+    /// As the peer's users start it: SQLite or PostgreSQL, its own four workers, artifacts through the server.
+    pub(crate) fn mlflow(python: &Path, folder: &Path, postgres: Option<&str>) -> Result<Self> {
+        let database = postgres.map_or_else(
+            || format!("sqlite:///{}", folder.join("mlflow.db").display()),
+            str::to_owned,
+        );
         let address = free_address()?;
         let mut command = Command::new(python);
         command
             .args(["-m", "mlflow", "server", "--serve-artifacts"])
             .args(["--host", "127.0.0.1", "--port", &address.port().to_string()])
-            .arg("--backend-store-uri")
-            .arg(format!("sqlite:///{}", folder.join("mlflow.db").display()))
+            .args(["--backend-store-uri", &database])
             .arg("--artifacts-destination")
             .arg(folder.join("artifacts"))
             .env("MLFLOW_DISABLE_TELEMETRY", "true");
-        Self::start(command, folder, address)
+        Self::start(command, folder, address, database)
     }
 
-    fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Result<Self> {
+    fn start(
+        mut command: Command,
+        folder: &Path,
+        address: SocketAddr,
+        database: String,
+    ) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let begin = Instant::now();
         let child = command
@@ -65,7 +77,7 @@ impl Target {
             child,
             address,
             start_ms: 0.0,
-            database: folder.join("mlflow.db"),
+            database,
         };
         while begin.elapsed() < PATIENCE {
             if is_healthy(address) {

@@ -15,8 +15,8 @@ use super::{
 use crate::http::{Connection, drain, get, post, put};
 use crate::spread::round;
 
-/// Runs that searches look through.
-const RUNS: usize = 10_000;
+/// Points after which the memory is looked at.
+const MANY: usize = 10_000_000;
 /// Points of the long history.
 const POINTS: usize = 100_000;
 const LARGE: usize = 200 << 20;
@@ -39,6 +39,8 @@ pub(crate) fn all(options: &Options, ours: &Target, peer: Option<&Target>) -> Re
         rows: Vec::new(),
     };
     table.writes()?;
+    table.stock_client()?;
+    table.memory()?;
     table.histories()?;
     table.searches()?;
     table.artifacts()?;
@@ -164,6 +166,84 @@ impl Table<'_> {
         Ok(())
     }
 
+    /// What the stock Python client sees, through its own connection and decoding.
+    fn stock_client(&mut self) -> Result<()> {
+        if !self.wants("stock client") {
+            return Ok(());
+        }
+        let seconds = self.options.window.as_secs_f64().to_string();
+        let measured = |target: &Target| -> Result<Value> {
+            let output = Command::new(crate::variable("TRIMTAB_PYTHON")?)
+                .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/stock_client.py"))
+                .args([&format!("http://{}", target.address), &seconds])
+                .output()?;
+            if !output.status.success() {
+                bail!("{}", String::from_utf8_lossy(&output.stderr));
+            }
+            Ok(serde_json::from_slice(&output.stdout)?)
+        };
+        let ours = measured(self.ours)?;
+        let peer = self.peer.map(measured).transpose()?;
+        for (work, unit) in [
+            ("log-metric", "per s"),
+            ("log-batch of 1,000 points", "points/s"),
+            ("create run", "per s"),
+            ("search of 100 runs", "per s"),
+        ] {
+            let (own, mlflow) = (
+                ours[work].as_f64(),
+                peer.as_ref().and_then(|peer| peer[work].as_f64()),
+            );
+            self.keep(json!({
+                "work": format!("stock client: {work}"),
+                "unit": unit,
+                "ours": own.map(round),
+                "mlflow": mlflow.map(round),
+                "ratio": own.zip(mlflow).map(|(own, mlflow)| round(own / mlflow)),
+            }));
+        }
+        Ok(())
+    }
+
+    /// Memory after many points, ours alone: the peer would take a quarter of an hour for them.
+    fn memory(&mut self) -> Result<()> {
+        if !self.wants("memory") {
+            return Ok(());
+        }
+        let ours = self.ours;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|thread| {
+                    scope.spawn(move || -> Result<()> {
+                        let run = work::run(ours, "0", thread)?;
+                        let mut next = work::log_batch(&run, 10, 100);
+                        let mut connection = Connection::open(ours.address)?;
+                        for _ in 0..MANY / 8 / 1_000 {
+                            let answer = connection.call(&next())?;
+                            if answer.status != 200 {
+                                bail!("status {}", answer.status);
+                            }
+                        }
+                        Ok(())
+                    })
+                })
+                .collect();
+            for thread in threads {
+                match thread.join() {
+                    Ok(outcome) => outcome?,
+                    Err(_) => bail!("a client ended by a panic"),
+                }
+            }
+            Ok(())
+        })?;
+        self.keep(json!({
+            "work": "memory after 10M points",
+            "unit": "MB",
+            "ours": round(ours.rss_mb()),
+        }));
+        Ok(())
+    }
+
     fn histories(&mut self) -> Result<()> {
         if !self.wants("history") {
             return Ok(());
@@ -226,11 +306,11 @@ impl Table<'_> {
             return Ok(());
         }
         let ours = work::experiment(self.ours, "search")?;
-        seed(self.ours, &ours)?;
+        seed(self.ours, &ours, self.options.runs)?;
         let peers = match self.peer {
             Some(peer) => {
                 let experiment = work::experiment(peer, "search")?;
-                seed_peer(peer, &experiment)?;
+                seed_peer(peer, &experiment, self.options.runs)?;
                 experiment
             }
             None => String::new(),
@@ -245,18 +325,19 @@ impl Table<'_> {
         };
         let by_metric = ["metrics.metric_3 DESC"];
         let cases: [(&str, &str, &[&str], usize); 4] = [
-            ("search of 10k runs: plain", "", &[], 0),
+            ("plain", "", &[], 0),
             (
-                "search of 10k runs: filter and order",
+                "filter and order",
                 "metrics.metric_1 > 10 AND params.param_2 = '3'",
                 &["params.param_1 DESC"],
                 0,
             ),
-            ("search of 10k runs: by metric", "", &by_metric, 0),
-            ("search of 10k runs: by metric, page 51", "", &by_metric, 50),
+            ("by metric", "", &by_metric, 0),
+            ("by metric, page 51", "", &by_metric, 50),
         ];
         for (name, filter, order, pages) in cases {
-            self.rate(name, "per s", 1.0, &|target| {
+            let name = format!("search of {} runs: {name}", self.options.runs);
+            self.rate(&name, "per s", 1.0, &|target| {
                 let experiment = of(target);
                 let token = match pages {
                     0 => None,
@@ -311,23 +392,23 @@ impl Table<'_> {
     }
 }
 
-/// The runs that searches look through, by four clients; as `seed_peer.py` makes them.
-fn seed(target: &Target, experiment: &str) -> Result<()> {
+/// The runs that searches look through, as `seed_peer.py` makes them; brought as an import brings them.
+fn seed(target: &Target, experiment: &str, runs: usize) -> Result<()> {
+    const PART: usize = 500;
+    let experiment: i64 = experiment.parse()?;
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|first| {
                 scope.spawn(move || -> Result<()> {
                     let mut connection = Connection::open(target.address)?;
-                    for i in (first..RUNS).step_by(4) {
-                        let run = work::run(target, experiment, i)?;
-                        let metrics: Vec<Value> = (0..10)
-                            .map(|k| json!({"key": format!("metric_{k}"), "value": ((i * 7_919 % 10_007) as f64 + 0.25) / (f64::from(k) + 1.5), "timestamp": 1_760_000_000_000_i64, "step": 0}))
-                            .collect();
-                        let params: Vec<Value> = (0..5)
-                            .map(|k| json!({"key": format!("param_{k}"), "value": (i * (k + 7) % 10).to_string()}))
-                            .collect();
-                        let body = json!({"run_id": run, "metrics": metrics, "params": params, "tags": []});
-                        connection.call(&post("/api/2.0/mlflow/runs/log-batch", &body.to_string()))?;
+                    for part in (first * PART..runs).step_by(4 * PART) {
+                        let numbers = part..runs.min(part + PART);
+                        for body in work::ingest(experiment, numbers) {
+                            let answer = connection.call(&post("/api/v1/ingest", &body))?;
+                            if answer.status != 200 {
+                                bail!("seeding: {}", String::from_utf8_lossy(&answer.body));
+                            }
+                        }
                     }
                     Ok(())
                 })
@@ -343,11 +424,10 @@ fn seed(target: &Target, experiment: &str) -> Result<()> {
     })
 }
 
-fn seed_peer(peer: &Target, experiment: &str) -> Result<()> {
+fn seed_peer(peer: &Target, experiment: &str, runs: usize) -> Result<()> {
     let status = Command::new(crate::variable("TRIMTAB_PYTHON")?)
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/seed_peer.py"))
-        .arg(&peer.database)
-        .args([experiment, &RUNS.to_string()])
+        .args([&peer.database, experiment, &runs.to_string()])
         .status()?;
     if status.success() {
         Ok(())

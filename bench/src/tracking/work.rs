@@ -175,3 +175,29 @@ pub(crate) fn history(target: &Target, run: &str, key: &str) -> Result<usize> {
         };
     }
 }
+
+/// Two requests of an import: runs with their params, then the points of their metrics.
+pub(crate) fn ingest(experiment: i64, numbers: std::ops::Range<usize>) -> [String; 2] {
+    let (mut runs, mut series) = (Vec::new(), Vec::new());
+    for i in numbers {
+        let id = format!("{:032x}", (1_u128 << 100) + i as u128);
+        let at = NOW_MS + i64::try_from(i).unwrap_or(0);
+        let params: Vec<Value> = (0..5)
+            .map(|k| json!({"key": format!("param_{k}"), "value": (i * (k + 7) % 10).to_string()}))
+            .collect();
+        runs.push(json!({
+            "id": id, "experiment": experiment, "name": format!("run-{i}"), "user": "bench", "status": "FINISHED",
+            "start_ms": at, "end_ms": at + 1, "artifact_uri": format!("mlflow-artifacts:/{experiment}/{id}/artifacts"),
+            "params": params, "mark": "bench",
+            "tags": [{"key": "mlflow.runName", "value": format!("run-{i}")}, {"key": "mlflow.user", "value": "bench"}, {"key": "mlflow.source.name", "value": "train.py"}, {"key": "mlflow.source.type", "value": "LOCAL"}],
+        }));
+        series.extend((0..10).map(|k| {
+            let value = ((i * 7_919 % 10_007) as f64 + 0.25) / (f64::from(k) + 1.5);
+            json!({"run": id, "key": format!("metric_{k}"), "at_ms": [at], "step": [0], "value": [value]})
+        }));
+    }
+    [
+        json!({ "runs": runs }).to_string(),
+        json!({ "series": series }).to_string(),
+    ]
+}
