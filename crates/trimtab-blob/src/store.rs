@@ -359,6 +359,26 @@ impl BlobStore {
         })
     }
 
+    /// Bytes that can still be written where the files are, and bytes there in all; `None` where the system does not say.
+    pub fn room(&self) -> Option<(u64, u64)> {
+        let found = nix::sys::statvfs::statvfs(&self.0.root).ok()?;
+        let block = found.fragment_size();
+        Some((block * found.blocks_available(), block * found.blocks()))
+    }
+
+    /// Whether the database names files and the folder has none of the first ones: they belong to two servers.
+    pub async fn is_foreign(&self) -> Result<bool, BlobError> {
+        const LOOKED_AT: u32 = 3;
+        let this = self.clone();
+        let named = self
+            .0
+            .db
+            .read(move |tx| this.files_after(tx, "", LOOKED_AT))
+            .await?;
+        let is_here = |blob: &BlobRef| self.local_path(blob).is_some_and(|path| path.exists());
+        Ok(!named.is_empty() && !named.iter().any(is_here))
+    }
+
     /// The content's file, where it has one (a small one has not). Read only: the bytes are shared.
     pub fn local_path(&self, blob: &BlobRef) -> Option<PathBuf> {
         (!sql::is_row(&blob.key)).then(|| self.path(&blob.key))

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures::Stream;
 use trimtab_blob::{BlobBody, BlobRef, Pin, Staged};
-use trimtab_db::{Lane, Tx, params};
+use trimtab_db::{Lane, Query, Tx, params};
 use trimtab_types::{Scope, WorkspaceId};
 
 use crate::{ArtifactPath, ArtifactPlace, Tracking, TrackingError};
@@ -137,6 +137,45 @@ fn find(
     Ok(row.map(|row| row.get(0)).transpose()?)
 }
 
+/// A file lies in no file, and where a folder is, no file comes: who reads them could not tell one from the other.
+fn require_free_way(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    path: &str,
+) -> Result<(), TrackingError> {
+    let mut query = Query::new("SELECT path FROM artifact WHERE workspace_id = ");
+    query
+        .bind(workspace)
+        .push(" AND path IN ")
+        .bind_list(path.match_indices('/').map(|(end, _)| &path[..end]))
+        .push(" LIMIT 1");
+    if path.contains('/')
+        && let Some(row) = tx.query_opt(query.sql(), query.params())?
+    {
+        return Err(TrackingError::invalid(
+            "path",
+            format!(
+                "'{path}' cannot be stored: '{}' is a file. Choose another folder, or delete that file first.",
+                row.get::<String>(0)?
+            ),
+        ));
+    }
+    let inside = tx.query_opt(
+        "SELECT path FROM artifact WHERE workspace_id = ?1 AND path >= ?2 AND path < ?3 LIMIT 1",
+        params![workspace, format!("{path}/"), format!("{path}0")],
+    )?;
+    match inside {
+        None => Ok(()),
+        Some(row) => Err(TrackingError::invalid(
+            "path",
+            format!(
+                "'{path}' cannot be stored: it is the folder of '{}'. Choose another name, or delete what is in the folder first.",
+                row.get::<String>(0)?
+            ),
+        )),
+    }
+}
+
 impl Tracking {
     /// Stores a file at a path, in place of what is there. Of two writers at once, the later commit stays.
     pub async fn artifact_put<S, E>(
@@ -173,6 +212,7 @@ impl Tracking {
                 let mut unused = Vec::new();
                 // Of two that write one path, the second sees what the first wrote, and gives that reference back.
                 tx.hold(&format!("artifact {workspace} {path}"))?;
+                require_free_way(tx, workspace, &path)?;
                 let before = tx.query_opt(
                     "DELETE FROM artifact WHERE workspace_id = ?1 AND path = ?2 RETURNING hash",
                     params![workspace, &path],
@@ -206,6 +246,11 @@ impl Tracking {
         Ok(blobs.settle(kept))
     }
 
+    /// Bytes that can still be written where files are kept, and bytes there in all; see [`trimtab_blob::BlobStore::room`].
+    pub fn room(&self) -> Option<(u64, u64)> {
+        self.0.blobs.room()
+    }
+
     /// While it lives, no file of an artifact goes.
     pub fn pin_files(&self) -> Pin {
         self.0.blobs.pin()
@@ -214,16 +259,6 @@ impl Tracking {
     /// Removes contents that nothing refers to, remains of interrupted uploads; answers how many.
     pub async fn sweep_blobs(&self) -> Result<u64, TrackingError> {
         Ok(self.0.blobs.sweep().await?)
-    }
-
-    /// Streams the file at a path.
-    pub async fn artifact_get(
-        &self,
-        scope: &Scope,
-        path: &ArtifactPath,
-    ) -> Result<BlobBody, TrackingError> {
-        let blob = self.artifact_blob(scope, path).await?;
-        Ok(self.0.blobs.get(&blob).await?)
     }
 
     /// The blob of the file at a path.
@@ -362,9 +397,9 @@ impl Tracking {
         dest: &Path,
     ) -> Result<u64, TrackingError> {
         let root = match self.artifact_place(scope, uri).await? {
-            ArtifactPlace::Own(root) => root,
-            foreign @ ArtifactPlace::Foreign { .. } => {
-                return self.export_foreign(scope, foreign, dest).await;
+            ArtifactPlace::Own(root) if !self.has_references(scope, &root).await? => root,
+            place @ (ArtifactPlace::Own(_) | ArtifactPlace::Foreign { .. }) => {
+                return self.export_place(scope, place, dest).await;
             }
         };
         let (start, end) = below(&root);

@@ -343,7 +343,12 @@ impl Tracking {
         let mut open = Vec::new();
         for candidate in candidates {
             if in_use.holds(&candidate) {
-                report.keep(|| candidate.id.to_string());
+                report.keep(|| {
+                    format!(
+                        "{}: a version of a registered model has its files",
+                        candidate.id
+                    )
+                });
                 continue;
             }
             report.foreign += u64::from(candidate.root.is_none());
@@ -447,6 +452,10 @@ impl Tracking {
         {
             report.files += self.artifact_delete_counted(scope, &own).await?;
         }
+        if id == 0 {
+            // Clients that name no experiment log to it: it stays deleted, and can be restored.
+            return Ok(());
+        }
         let is_gone = self
             .db()
             .write(Lane::Control, move |tx| {
@@ -484,7 +493,7 @@ impl Tracking {
         if is_gone {
             report.experiments += 1;
         } else {
-            report.keep(|| format!("experiment {id}"));
+            report.keep(|| format!("experiment {id}: a run or logged model of it stays"));
         }
         Ok(())
     }

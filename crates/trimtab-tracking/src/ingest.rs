@@ -15,8 +15,8 @@ pub use records::{
 };
 
 use crate::{
-    Lifecycle, MetricPoint, Tracking, TrackingError, batch, inputs, logged_models, runs,
-    service::find_run, validate,
+    ArtifactPath, Lifecycle, MetricPoint, Tracking, TrackingError, batch, inputs, logged_models,
+    references, runs, service::find_run, validate,
 };
 
 /// How many commands of one request wait for the writer together: one commit takes them all.
@@ -336,6 +336,19 @@ fn experiment_key(tx: &mut Tx<'_>, workspace: &WorkspaceId, id: i64) -> Result<i
     crate::service::find_experiment(tx, workspace, id).map(|(key, ..)| key)
 }
 
+/// Says where the files of a record lie. What says nothing changes nothing: a delivery may go on with an imported run.
+fn refer(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceId,
+    files: &str,
+    uri: Option<&str>,
+) -> Result<(), TrackingError> {
+    match uri {
+        Some(uri) => references::put(tx, workspace, &ArtifactPath::parse(files)?, uri),
+        None => Ok(()),
+    }
+}
+
 fn put_run(tx: &mut Tx<'_>, scope: &Scope, run: &IngestRun) -> Result<(), TrackingError> {
     let workspace = &scope.workspace;
     require_free(
@@ -367,6 +380,8 @@ fn put_run(tx: &mut Tx<'_>, scope: &Scope, run: &IngestRun) -> Result<(), Tracki
                 scope.principal.name.as_ref()
             ],
     )?;
+    let files = format!("{}/{}/artifacts", run.experiment, run.id);
+    refer(tx, workspace, &files, run.reference.as_deref())?;
     let row = find_run(tx, workspace, run.id)?;
     batch::log_params(tx, run.id, row, &run.params)?;
     run.tags
@@ -432,6 +447,8 @@ fn put_logged_model(
             ],
         )?
         .get(0)?;
+    let files = format!("{}/models/m-{}/artifacts", model.experiment, model.id);
+    refer(tx, workspace, &files, model.reference.as_deref())?;
     logged_models::log_params(tx, key, &model.params)?;
     for (tag, value) in &model.tags {
         logged_models::set_tag(tx, key, tag, value)?;

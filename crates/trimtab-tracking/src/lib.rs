@@ -23,6 +23,7 @@ mod names;
 mod places;
 mod planner;
 mod points;
+mod references;
 mod run_rows;
 mod run_search;
 mod runs;

@@ -7,7 +7,10 @@ use tokio::io::AsyncWriteExt;
 use trimtab_blob::{BlobBody, BlobRef};
 use trimtab_types::{Coded, ErrorCode, Scope};
 
-use crate::{ArtifactEntry, ArtifactListing, ArtifactPath, ArtifactUri, Tracking, TrackingError};
+use crate::{
+    ArtifactEntry, ArtifactListing, ArtifactPath, ArtifactUri, Tracking, TrackingError,
+    references::{self, Reference},
+};
 
 /// A folder or file of artifacts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,40 +97,59 @@ impl Tracking {
         }
     }
 
-    /// Where the files of a run or logged model are that our own tree would keep at `EXPERIMENT/RUN/artifacts/…` or
-    /// `EXPERIMENT/models/m-ID/artifacts/…`, when they are elsewhere: so a client that cannot reach that store reads
-    /// them through this server.
-    async fn elsewhere(
+    /// Where a path of our own tree lies, when its files are in another store.
+    async fn reference(
         &self,
         scope: &Scope,
         path: &ArtifactPath,
-    ) -> Result<Option<(String, ArtifactPath)>, TrackingError> {
-        let parts: Vec<&str> = path.as_str().splitn(5, '/').collect();
-        let (found, below) = match parts.as_slice() {
-            [_, "models", model, "artifacts", below @ ..] => {
-                let Some(Ok(id)) = model.strip_prefix("m-").map(str::parse) else {
-                    return Ok(None);
-                };
-                let found = self.get_logged_model(scope, id).await;
-                (found.map(|model| model.artifact_uri), below.join("/"))
+    ) -> Result<Option<Reference>, TrackingError> {
+        let (workspace, path) = (scope.workspace.clone(), path.clone());
+        self.db()
+            .read(move |tx| references::find(tx, &workspace, &path))
+            .await
+    }
+
+    /// What stands in a folder of our own tree: our files, those of the store that the folder refers to, and the folders on
+    /// the way to references below it. Of one name, ours counts.
+    async fn list_own(
+        &self,
+        scope: &Scope,
+        folder: &ArtifactPath,
+    ) -> Result<ArtifactListing, TrackingError> {
+        let mut listing = self.artifact_list(scope, folder).await?;
+        if !folder.is_root() {
+            let cut = folder.as_str().len() + 1;
+            for entry in &mut listing.entries {
+                let name = entry.path.as_str().get(cut..).unwrap_or_default();
+                entry.path = ArtifactPath::parse(name)?;
             }
-            [_, run, "artifacts", below @ ..] => {
-                let Ok(id) = run.parse() else {
-                    return Ok(None);
-                };
-                let found = self.get_run(scope, id).await;
-                (found.map(|run| run.artifact_uri), below.join("/"))
-            }
-            _ => return Ok(None),
-        };
-        let uri = match found {
-            Err(TrackingError::NotFound { .. }) => return Ok(None),
-            found => found?,
-        };
-        match ArtifactUri::parse(&uri)? {
-            ArtifactUri::Foreign(uri) => Ok(Some((uri, ArtifactPath::parse(&below)?))),
-            ArtifactUri::Own(_) | ArtifactUri::Run(..) | ArtifactUri::LoggedModel(..) => Ok(None),
         }
+        let (workspace, of_query) = (scope.workspace.clone(), folder.clone());
+        let (reference, names) = self
+            .db()
+            .read(move |tx| {
+                let reference = references::find(tx, &workspace, &of_query)?;
+                let names = references::names(tx, &workspace, &of_query)?;
+                Ok::<_, TrackingError>((reference, names))
+            })
+            .await?;
+        let mut found = Vec::new();
+        if let Some(Reference { uri, below }) = reference {
+            found = self.list_foreign(scope, &uri, &below).await?.entries;
+        }
+        for name in names {
+            found.push(ArtifactEntry {
+                path: ArtifactPath::parse(&name)?,
+                size: None,
+            });
+        }
+        if !found.is_empty() {
+            listing.entries.extend(found);
+            // Stable: ours stand before the others of their name.
+            listing.entries.sort_by(|a, b| a.path.cmp(&b.path));
+            listing.entries.dedup_by(|a, b| a.path == b.path);
+        }
+        Ok(listing)
     }
 
     async fn list_foreign(
@@ -181,23 +203,7 @@ impl Tracking {
         place: &ArtifactPlace,
     ) -> Result<ArtifactListing, TrackingError> {
         match place {
-            ArtifactPlace::Own(folder) => {
-                let mut listing = self.artifact_list(scope, folder).await?;
-                if folder.is_root() {
-                    return Ok(listing);
-                }
-                if listing.entries.is_empty()
-                    && let Some((uri, below)) = self.elsewhere(scope, folder).await?
-                {
-                    return self.list_foreign(scope, &uri, &below).await;
-                }
-                let cut = folder.as_str().len() + 1;
-                for entry in &mut listing.entries {
-                    let name = entry.path.as_str().get(cut..).unwrap_or_default();
-                    entry.path = ArtifactPath::parse(name)?;
-                }
-                Ok(listing)
-            }
+            ArtifactPlace::Own(folder) => self.list_own(scope, folder).await,
             ArtifactPlace::Foreign { uri, below } => self.list_foreign(scope, uri, below).await,
         }
     }
@@ -212,8 +218,15 @@ impl Tracking {
             ArtifactPlace::Own(path) => {
                 let blob = match self.artifact_blob(scope, path).await {
                     Err(error) if error.code() == ErrorCode::NotFound => {
-                        return match self.elsewhere(scope, path).await? {
-                            Some((uri, below)) => self.foreign_file(scope, &uri, &below).await,
+                        return match self.reference(scope, path).await? {
+                            Some(found) => self
+                                .foreign_file(scope, &found.uri, &found.below)
+                                .await
+                                // Who asked knows our path, not where it leads.
+                                .map_err(|other| match other.code() {
+                                    ErrorCode::NotFound => error,
+                                    _ => other,
+                                }),
                             None => Err(error),
                         };
                     }
@@ -245,8 +258,23 @@ impl Tracking {
         }
     }
 
-    /// Copies everything below a foreign place into a folder of this machine.
-    pub(crate) async fn export_foreign(
+    /// Whether some of the files below a path of our own tree are in another store.
+    pub(crate) async fn has_references(
+        &self,
+        scope: &Scope,
+        path: &ArtifactPath,
+    ) -> Result<bool, TrackingError> {
+        let (workspace, path) = (scope.workspace.clone(), path.clone());
+        self.db()
+            .read(move |tx| {
+                Ok(references::find(tx, &workspace, &path)?.is_some()
+                    || !references::names(tx, &workspace, &path)?.is_empty())
+            })
+            .await
+    }
+
+    /// Copies everything below a place into a folder of this machine, file by file.
+    pub(crate) async fn export_place(
         &self,
         scope: &Scope,
         place: ArtifactPlace,

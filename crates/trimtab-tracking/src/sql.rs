@@ -29,6 +29,11 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 5,
         sql: IDS_FOR_EVER,
     },
+    Migration {
+        service: "tracking",
+        number: 6,
+        sql: REFERENCES,
+    },
 ];
 
 const FIRST: &str = "CREATE TABLE experiment (key SERIAL_KEY, workspace_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, artifact_location TEXT NOT NULL, stage BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, created_by TEXT NOT NULL, UNIQUE (workspace_id, id), UNIQUE (workspace_id, name));
@@ -105,6 +110,12 @@ ALTER TABLE run DROP COLUMN mem_gb_s;
 /// The greatest id of an experiment that was collected: it is never given again.
 const IDS_FOR_EVER: &str =
     "CREATE TABLE experiment_collected (workspace_id TEXT PRIMARY KEY, last BIGINT NOT NULL);
+";
+
+/// Folders whose files lie in another store: see `references.rs`. Before, records said so themselves.
+const REFERENCES: &str = "CREATE TABLE artifact_reference (workspace_id TEXT NOT NULL, path TEXT NOT NULL, uri TEXT NOT NULL, PRIMARY KEY (workspace_id, path)) CLUSTERED;
+INSERT INTO artifact_reference (workspace_id, path, uri) SELECT r.workspace_id, e.id || '/' || r.id || '/artifacts', r.artifact_uri FROM run r JOIN experiment e ON e.key = r.experiment WHERE r.artifact_uri LIKE 'file:%' OR r.artifact_uri LIKE 's3:%';
+INSERT INTO artifact_reference (workspace_id, path, uri) SELECT l.workspace_id, e.id || '/models/m-' || l.id || '/artifacts', l.artifact_uri FROM logged_model l JOIN experiment e ON e.key = l.experiment WHERE l.artifact_uri LIKE 'file:%' OR l.artifact_uri LIKE 's3:%';
 ";
 
 /// How a metric's value is kept: `(class, value)`, so that rows order as -infinity, finite, infinity, NaN.

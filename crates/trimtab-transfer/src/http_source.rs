@@ -313,6 +313,7 @@ pub(crate) fn run(one: &Value) -> SourceRun {
         deleted_ms: None,
         is_deleted: info["lifecycle_stage"] == "deleted",
         artifact_uri: text(&info["artifact_uri"]),
+        reference: None,
         params: pairs(&data["params"]),
         tags: pairs(&data["tags"]),
         datasets: items(&inputs["dataset_inputs"])
@@ -370,6 +371,7 @@ pub(crate) fn logged_model(one: &Value) -> IngestLoggedModel {
         experiment: int(&info["experiment_id"]),
         name: text(&info["name"]),
         artifact_uri: text(&info["artifact_uri"]),
+        reference: None,
         status: match info["status"].as_str() {
             Some("LOGGED_MODEL_READY") => "READY",
             Some("LOGGED_MODEL_UPLOAD_FAILED") => "FAILED",

@@ -290,7 +290,7 @@ impl<'i> Import<'i> {
                 let moved = self.places.run(run.experiment, &run.id, &run.artifact_uri);
                 keys.push(key("run", &run.id));
                 self.take_tree(&run.artifact_uri, &moved, &mut keys, &mut trees);
-                run.artifact_uri = moved.uri;
+                (run.artifact_uri, run.reference) = (moved.uri, moved.reference);
             }
             self.roots().await?;
             let marks = self.marks(keys).await?;
@@ -498,7 +498,7 @@ impl<'i> Import<'i> {
                     .model(model.experiment, &model.id, &model.artifact_uri);
                 keys.push(key("logged_model", &model.id));
                 self.take_tree(&model.artifact_uri, &moved, &mut keys, &mut trees);
-                model.artifact_uri = moved.uri;
+                (model.artifact_uri, model.reference) = (moved.uri, moved.reference);
             }
             self.roots().await?;
             let marks = self.marks(keys).await?;

@@ -7,6 +7,8 @@ use std::{
 
 use trimtab_blob::S3Location;
 
+use crate::peer::path_text;
+
 /// What becomes of artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Artifacts {
@@ -47,6 +49,8 @@ pub(crate) enum Tree {
 pub(crate) struct Moved {
     /// The URI that records will have.
     pub(crate) uri: String,
+    /// Where the server reads the files in place.
+    pub(crate) reference: Option<String>,
     /// The path in our store, where files are to be copied to, and from where.
     pub(crate) copy: Option<(String, Tree)>,
     /// Why nothing is copied.
@@ -92,7 +96,11 @@ impl Places {
     pub(crate) fn experiment(&mut self, id: i64, old: &str) -> String {
         let new = match self.mode {
             Artifacts::Copy | Artifacts::None => format!("mlflow-artifacts:/{id}"),
-            Artifacts::Reference => self.in_place(old).0,
+            Artifacts::Reference => {
+                let ours = format!("mlflow-artifacts:/{id}");
+                let (reference, _) = self.in_place(old);
+                visible(old, ours, reference.as_deref())
+            }
         };
         self.remember(old, &new);
         new
@@ -117,13 +125,15 @@ impl Places {
         let moved = match self.mode {
             Artifacts::None => Moved {
                 uri: ours,
+                reference: None,
                 copy: None,
                 left: None,
             },
             Artifacts::Reference if !(self.is_server && proxied(old).is_some()) => {
-                let (uri, left) = self.in_place(old);
+                let (reference, left) = self.in_place(old);
                 Moved {
-                    uri,
+                    uri: visible(old, ours, reference.as_deref()),
+                    reference,
                     copy: None,
                     left,
                 }
@@ -132,11 +142,13 @@ impl Places {
             Artifacts::Copy | Artifacts::Reference => match self.source_of(old, served) {
                 Ok(tree) => Moved {
                     uri: ours,
+                    reference: None,
                     copy: Some((path, tree)),
                     left: None,
                 },
                 Err(why) => Moved {
                     uri: old.to_owned(),
+                    reference: None,
                     copy: None,
                     left: Some(why),
                 },
@@ -223,37 +235,32 @@ impl Places {
         Err("only clients read it: to have the server read it too, name the bucket, or a prefix that holds it, with --artifacts-root s3://BUCKET/PREFIX".to_owned())
     }
 
-    /// A location as the server can read it, absolute and with a scheme, and why it cannot.
-    fn in_place(&mut self, old: &str) -> (String, Option<String>) {
-        if let Some(location) = S3Location::parse(old) {
-            let left = match self.root_in_s3(&location).map(ToString::to_string) {
-                Some(root) => {
-                    self.read.insert(root);
-                    None
-                }
-                None => self.allowed_in_s3(location).err(),
-            };
-            return (old.to_owned(), left);
+    /// A location as the server is to read it, absolute and with a scheme, or why it does not.
+    fn in_place(&mut self, old: &str) -> (Option<String>, Option<String>) {
+        let is_direct = proxied(old).is_none();
+        let is_remote = local(old).is_none() && S3Location::parse(old).is_none();
+        if is_direct && (is_remote || (self.is_server && S3Location::parse(old).is_none())) {
+            return (None, None);
         }
-        let is_remote = local(old).is_none() && proxied(old).is_none();
-        if is_remote || (self.is_server && proxied(old).is_none()) {
-            return (old.to_owned(), None);
-        }
-        match self.source_of(old, None) {
+        let tree = match S3Location::parse(old) {
+            Some(location) => self.allowed_in_s3(location),
+            None => self.source_of(old, None),
+        };
+        match tree {
             Ok(Tree::Folder(folder)) => {
-                if let Some(root) = self.root_of(&folder) {
-                    self.read.insert(root);
-                }
-                (format!("file://{}", folder.display()), None)
+                self.read.extend(self.root_of(&folder));
+                (
+                    Some(format!("file://{}", path_text(&folder.to_string_lossy()))),
+                    None,
+                )
             }
             Ok(Tree::S3(location)) => {
-                if let Some(root) = self.root_in_s3(&location).map(ToString::to_string) {
-                    self.read.insert(root);
-                }
-                (location.to_string(), None)
+                let root = self.root_in_s3(&location).map(ToString::to_string);
+                self.read.extend(root);
+                (Some(location.to_string()), None)
             }
-            Ok(Tree::Proxied(_) | Tree::OfRun(_) | Tree::OfModel(_)) => (old.to_owned(), None),
-            Err(why) => (old.to_owned(), Some(why)),
+            Ok(Tree::Proxied(_) | Tree::OfRun(_) | Tree::OfModel(_)) => (None, None),
+            Err(why) => (None, Some(why)),
         }
     }
 
@@ -294,6 +301,13 @@ impl Places {
             }
         }
     }
+}
+
+/// The URI that clients see of a tree that is read in place. What lies in folders, they reach through this server, wherever
+/// they run, so that what they write comes here too; what lies in S3, they go on reading and writing themselves.
+fn visible(old: &str, ours: String, reference: Option<&str>) -> String {
+    let is_ours = proxied(old).is_some() || reference.is_some_and(|uri| uri.starts_with("file:"));
+    if is_ours { ours } else { old.to_owned() }
 }
 
 /// One spelling for one place.
@@ -351,13 +365,18 @@ mod tests {
         let mut places = Places::new(Artifacts::Reference, roots.clone(), None, false);
         let moved = places.run(1, "r", "mlflow-artifacts:/1/r/artifacts");
         assert_eq!(
-            (moved.uri.as_str(), moved.left),
-            ("s3://team/served/1/r/artifacts", None)
+            (moved.uri.as_str(), moved.reference.as_deref(), moved.left),
+            (
+                "mlflow-artifacts:/1/r/artifacts",
+                Some("s3://team/served/1/r/artifacts"),
+                None
+            )
         );
         let moved = places.run(1, "s", "s3://team/runs/1/s");
+        assert_eq!(moved.uri, "s3://team/runs/1/s");
         assert_eq!(
-            (moved.uri.as_str(), moved.left),
-            ("s3://team/runs/1/s", None)
+            (moved.reference.as_ref(), moved.left),
+            (Some(&moved.uri), None)
         );
         assert_eq!(places.take_read(), ["s3://team/runs", "s3://team/served"]);
         for outside in ["s3://team/runs2/x", "s3://other/runs/1", "s3://team"] {
@@ -431,20 +450,45 @@ mod tests {
     }
 
     #[test]
-    fn references_stay_with_a_scheme() {
+    fn folders_are_read_in_place_and_reached_through_the_server() {
         let mut places = Places::new(
             Artifacts::Reference,
             folders(&["/srv/a", "/x"]),
             None,
             false,
         );
-        assert_eq!(places.run(0, "r", "/x/r").uri, "file:///x/r");
+        let mut run = |id: &str, old: &str| {
+            let moved = places.run(0, id, old);
+            (moved.uri, moved.reference, moved.left.is_some())
+        };
+        let read = |uri: &str, reference: &str| (uri.to_owned(), Some(reference.to_owned()), false);
         assert_eq!(
-            places.run(0, "s", "mlflow-artifacts:/0/s").uri,
-            "file:///srv/a/0/s"
+            run("r", "/x/r"),
+            read("mlflow-artifacts:/0/r/artifacts", "file:///x/r")
         );
-        assert_eq!(places.run(0, "t", "s3://b/t").uri, "s3://b/t");
-        assert!(places.run(0, "u", "/etc").left.is_some());
+        assert_eq!(
+            run("s", "mlflow-artifacts:/0/s"),
+            read("mlflow-artifacts:/0/s/artifacts", "file:///srv/a/0/s")
+        );
+        assert_eq!(
+            run("t", "s3://bucket/t"),
+            ("s3://bucket/t".to_owned(), None, true)
+        );
+        assert_eq!(run("u", "/etc"), ("/etc".to_owned(), None, true));
+        assert_eq!(run("v", "gs://b/v"), ("gs://b/v".to_owned(), None, false));
+        assert_eq!(
+            run("w", "/x/old dir #1 50%25"),
+            read(
+                "mlflow-artifacts:/0/w/artifacts",
+                "file:///x/old%20dir%20%231%2050%2525"
+            )
+        );
+        assert_eq!(
+            places.source("/x/r/model"),
+            "mlflow-artifacts:/0/r/artifacts/model"
+        );
+        assert_eq!(places.experiment(7, "/x/7"), "mlflow-artifacts:/7");
+        assert_eq!(places.experiment(8, "s3://b/8"), "s3://b/8");
         assert_eq!(places.take_read(), ["/srv/a", "/x"]);
         assert!(places.take_read().is_empty());
         let mut places = Places::new(Artifacts::Reference, Vec::new(), None, true);

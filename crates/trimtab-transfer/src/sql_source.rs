@@ -255,6 +255,7 @@ impl SqlSource {
                 deleted_ms: row.get(6)?,
                 is_deleted: text(row, 7)? == "deleted",
                 artifact_uri: text(row, 8)?,
+                reference: None,
                 params: params.remove(&id).unwrap_or_default(),
                 tags: tags.remove(&id).unwrap_or_default(),
                 datasets: links.datasets,
@@ -452,6 +453,7 @@ impl SqlSource {
                 experiment: number(row, 1)?,
                 name: text(row, 2)?,
                 artifact_uri: text(row, 3)?,
+                reference: None,
                 created_ms: number(row, 4)?,
                 updated_ms: number(row, 5)?,
                 status: match number(row, 6)? {

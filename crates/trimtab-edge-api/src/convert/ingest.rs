@@ -54,6 +54,7 @@ pub(crate) fn run(run: wire::IngestRun) -> Result<IngestRun, String> {
         start_time: Time::from_millis(run.start_ms),
         end_time: run.end_ms.map(Time::from_millis),
         artifact_uri: run.artifact_uri,
+        reference: run.reference,
         lifecycle: lifecycle(run.is_deleted),
         deleted_at: run.deleted_ms.map(Time::from_millis),
         params: pairs(run.params),
@@ -94,6 +95,7 @@ pub(crate) fn logged_model(model: wire::IngestLoggedModel) -> Result<IngestLogge
         experiment: model.experiment,
         name: model.name,
         artifact_uri: model.artifact_uri,
+        reference: model.reference,
         status: LoggedModelStatus::ALL
             .into_iter()
             .find(|status| status.as_str() == model.status)

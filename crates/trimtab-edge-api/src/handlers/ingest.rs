@@ -179,11 +179,13 @@ pub(crate) async fn ingest(
 /// where files are, and whole experiments and models, are an import, and that is for admins.
 fn of_an_admin(scope: &Scope, request: &IngestRequest) -> Result<(), Failure> {
     let runs = request.runs.iter().all(|run| {
-        run.artifact_uri == format!("mlflow-artifacts:/{}/{}/artifacts", run.experiment, run.id)
+        let own = format!("mlflow-artifacts:/{}/{}/artifacts", run.experiment, run.id);
+        run.artifact_uri == own && run.reference.is_none()
     });
     let logged_models = request.logged_models.iter().all(|model| {
         let (experiment, id) = (model.experiment, &model.id);
-        model.artifact_uri == format!("mlflow-artifacts:/{experiment}/models/m-{id}/artifacts")
+        let own = format!("mlflow-artifacts:/{experiment}/models/m-{id}/artifacts");
+        model.artifact_uri == own && model.reference.is_none()
     });
     let is_delivery =
         runs && logged_models && request.experiments.is_empty() && request.models.is_empty();

@@ -8,7 +8,7 @@ use axum::{
 };
 use trimtab_edge::{CallScope, Failure};
 use trimtab_registry::Search;
-use trimtab_tracking::ArtifactPath;
+use trimtab_tracking::{ArtifactPath, ArtifactPlace};
 use trimtab_types::Scope;
 
 use crate::{
@@ -61,14 +61,21 @@ pub(crate) async fn files(
     Path((name, version)): Path<(String, i64)>,
 ) -> Answer<List<ArtifactEntry>> {
     let root = root(&api, &scope, &name, version).await?;
-    let mut folders = vec![root.clone()];
+    let mut folders = vec![ArtifactPath::root()];
     let mut items = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in api.tracking.artifact_list(&scope, &folder).await?.entries {
+        let place = root.join(&folder);
+        for entry in api
+            .tracking
+            .artifact_list_place(&scope, &place)
+            .await?
+            .entries
+        {
+            let path = folder.join(&entry.path);
             match entry.size {
-                None => folders.push(entry.path),
+                None => folders.push(path),
                 size => items.push(ArtifactEntry {
-                    path: below(&root, &entry.path),
+                    path: path.to_string(),
                     is_dir: false,
                     size,
                 }),
@@ -91,22 +98,22 @@ pub(crate) async fn file(
     Path((name, version, path)): Path<(String, i64, String)>,
 ) -> Result<Response, Failure> {
     let root = root(&api, &scope, &name, version).await?;
-    // Checked alone first, so that no `..` can climb out of the model's folder.
-    let inside = ArtifactPath::parse(&path)?;
-    let whole = ArtifactPath::parse(&format!("{root}/{inside}"))?;
-    let body = api.tracking.artifact_get(&scope, &whole).await?;
+    let place = root.join(&ArtifactPath::parse(&path)?);
+    let file = api.tracking.artifact_file(&scope, &place).await?;
+    let whole = 0..file.size();
+    let body = api
+        .tracking
+        .artifact_file_range(&scope, &file, whole)
+        .await?;
     Ok(Response::new(Body::from_stream(body)))
 }
 
-async fn root(api: &Api, scope: &Scope, name: &str, version: i64) -> Result<ArtifactPath, Failure> {
+async fn root(
+    api: &Api,
+    scope: &Scope,
+    name: &str,
+    version: i64,
+) -> Result<ArtifactPlace, Failure> {
     let version = api.registry.get_version(scope, name, version).await?;
-    Ok(api.tracking.artifact_path(scope, &version.source).await?)
-}
-
-fn below(root: &ArtifactPath, path: &ArtifactPath) -> String {
-    let path = path.to_string();
-    path.strip_prefix(&root.to_string())
-        .unwrap_or(&path)
-        .trim_start_matches('/')
-        .to_owned()
+    Ok(api.tracking.artifact_place(scope, version.files()).await?)
 }

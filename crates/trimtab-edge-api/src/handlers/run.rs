@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 use trimtab_edge::{CallScope, Failure};
-use trimtab_tracking::{self as tracking, ArtifactPath, ArtifactUri, RunSearch, Search};
+use trimtab_tracking::{self as tracking, ArtifactPlace, ArtifactUri, RunSearch, Search};
 use trimtab_types::{RunId, Scope, Time};
 
 use crate::{
@@ -218,7 +218,7 @@ fn summary(run: &tracking::Run, experiment: &str) -> RunSummary {
     }
 }
 
-/// What lies at the root of a run's artifacts, where they are in our own store.
+/// What lies at the root of a run's artifacts, where they are in our own tree: what is elsewhere may be away.
 async fn artifacts(
     api: &Api,
     scope: &Scope,
@@ -227,21 +227,14 @@ async fn artifacts(
     let Ok(ArtifactUri::Own(folder)) = ArtifactUri::parse(&run.artifact_uri) else {
         return Ok(Vec::new());
     };
-    let listing = api.tracking.artifact_list(scope, &folder).await?;
-    let relative = |path: &ArtifactPath| {
-        let path = path.to_string();
-        let below = path
-            .strip_prefix(&folder.to_string())
-            .unwrap_or(&path)
-            .trim_start_matches('/');
-        below.to_owned()
-    };
+    let place = ArtifactPlace::Own(folder);
+    let listing = api.tracking.artifact_list_place(scope, &place).await?;
     Ok(listing
         .entries
         .iter()
         .take(ARTIFACTS)
         .map(|entry| ArtifactEntry {
-            path: relative(&entry.path),
+            path: entry.path.to_string(),
             is_dir: entry.size.is_none(),
             size: entry.size,
         })

@@ -154,6 +154,9 @@ pub struct IngestRun {
     pub end_ms: Option<i64>,
     /// Where its artifacts are.
     pub artifact_uri: String,
+    /// Where the files below `EXPERIMENT/ID/artifacts` of the server's tree lie, when it reads them in another store.
+    #[serde(default)]
+    pub reference: Option<String>,
     /// Deleted, and restorable.
     #[serde(default)]
     pub is_deleted: bool,
@@ -296,6 +299,9 @@ pub struct IngestLoggedModel {
     pub name: String,
     /// Where its files are.
     pub artifact_uri: String,
+    /// Where the files below `EXPERIMENT/models/m-ID/artifacts` of the server's tree lie, when it reads them in another store.
+    #[serde(default)]
+    pub reference: Option<String>,
     /// `PENDING`, `READY` or `FAILED`.
     pub status: String,
     /// More about its status.

@@ -9,7 +9,7 @@ use trimtab_db::{Tx, Value, params};
 use trimtab_types::{LoggedModelId, RunId, Scope, Time, WorkspaceId};
 
 use super::{MOST_PARTS, OF_MODEL, OF_RUN, PARTS_OF_CHUNK, STEP};
-use crate::{ArtifactPath, ArtifactUri, Lifecycle, Tracking, TrackingError};
+use crate::{ArtifactPath, ArtifactUri, Lifecycle, Tracking, TrackingError, references};
 
 /// What a model version needs.
 #[derive(Debug, Default)]
@@ -114,6 +114,8 @@ pub(super) struct Candidate {
     pub(super) id: Id,
     /// Its folder in our store; `None` where its files are elsewhere.
     pub(super) root: Option<ArtifactPath>,
+    /// The folder of ours that refers to its files, where those are elsewhere.
+    pub(super) reference: ArtifactPath,
     pub(super) deleted_at: Option<Time>,
     pub(super) began_at: Time,
     pub(super) lifecycle: Lifecycle,
@@ -121,10 +123,10 @@ pub(super) struct Candidate {
 
 pub(super) fn columns(kind: Kind) -> String {
     format!(
-        "SELECT key, id, artifact_uri, {}, {}, stage FROM {}",
+        "SELECT key, id, artifact_uri, {}, {}, stage, (SELECT e.id FROM experiment e WHERE e.key = {table}.experiment) AS number FROM {table}",
         kind.deleted_at(),
         kind.began_at(),
-        kind.table()
+        table = kind.table()
     )
 }
 
@@ -147,10 +149,16 @@ pub(super) fn read(kind: Kind, row: &trimtab_db::Row) -> Result<Candidate, Track
         }
         Ok(_) | Err(_) => None,
     };
+    let folder = match kind {
+        Kind::Run => name,
+        Kind::Model => format!("models/{name}"),
+    };
+    let experiment: i64 = row.get(6)?;
     Ok(Candidate {
         key: row.get(0)?,
         id,
         root,
+        reference: ArtifactPath::parse(&format!("{experiment}/{folder}/artifacts"))?,
         deleted_at: row.get(3)?,
         began_at: row.get(4)?,
         lifecycle: Lifecycle::from_number(row.get(5)?),
@@ -267,6 +275,7 @@ pub(super) fn remove(
         .iter()
         .filter(|candidate| gone.contains(&candidate.key))
     {
+        references::forget(tx, &scope.workspace, &candidate.reference)?;
         let Some(root) = &candidate.root else {
             continue;
         };

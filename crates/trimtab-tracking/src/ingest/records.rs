@@ -123,6 +123,8 @@ pub struct IngestRun {
     pub end_time: Option<Time>,
     /// Where its artifacts are.
     pub artifact_uri: String,
+    /// Where the files below `EXPERIMENT/ID/artifacts` of our tree lie, when that is another store.
+    pub reference: Option<String>,
     /// In use or deleted.
     pub lifecycle: Lifecycle,
     /// When it was deleted.
@@ -152,6 +154,8 @@ pub struct IngestLoggedModel {
     pub name: String,
     /// Where its files are.
     pub artifact_uri: String,
+    /// Where the files below `EXPERIMENT/models/m-ID/artifacts` of our tree lie, when that is another store.
+    pub reference: Option<String>,
     /// How far it is.
     pub status: LoggedModelStatus,
     /// More about its status.

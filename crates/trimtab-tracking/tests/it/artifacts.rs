@@ -7,6 +7,16 @@ use trimtab_types::{Coded, ErrorCode, Scope};
 
 use crate::{all, other_workspace, run};
 
+async fn read(tracking: &Tracking, path: &str) -> String {
+    let path = ArtifactPath::parse(path).unwrap();
+    let blob = tracking
+        .artifact_blob(&Scope::local(), &path)
+        .await
+        .unwrap();
+    let body = tracking.artifact_range(&blob, 0..blob.size).await.unwrap();
+    String::from_utf8(body.collect().await.unwrap().to_vec()).unwrap()
+}
+
 async fn put(tracking: &Tracking, path: &str, text: &str) {
     let bytes = Bytes::copy_from_slice(text.as_bytes());
     let stream = stream::iter([Ok::<_, io::Error>(bytes)]);
@@ -51,7 +61,7 @@ async fn folders_are_what_paths_have_in_common() {
         for path in [
             "a/x",
             "a/x.txt",
-            "a/x/deep/1",
+            "a/w/deep/1",
             "a/x-1",
             "a/y/1",
             "a/y/2",
@@ -69,15 +79,15 @@ async fn folders_are_what_paths_have_in_common() {
             list(&tracking, "a").await,
             [
                 "a/large 40007",
+                "a/w/",
                 "a/x 3",
-                "a/x/",
                 "a/x-1 5",
                 "a/x.txt 7",
                 "a/y/",
                 "a/z 3"
             ]
         );
-        assert_eq!(list(&tracking, "a/x").await, ["a/x/deep/"]);
+        assert_eq!(list(&tracking, "a/w").await, ["a/w/deep/"]);
         assert_eq!(list(&tracking, "nothing").await, [""; 0]);
         let gone = ArtifactPath::parse("a/y").unwrap();
         tracking
@@ -116,13 +126,9 @@ async fn writing_again_replaces_and_equal_content_is_shared() {
         put(&tracking, "a", &other).await;
         put(&tracking, "b", &other).await;
         assert_eq!(files(&folder.path().join("blobs")), 1);
-        let body = tracking
-            .artifact_get(&Scope::local(), &ArtifactPath::parse("b").unwrap())
-            .await
-            .unwrap();
-        assert_eq!(body.collect().await.unwrap(), other);
+        assert_eq!(read(&tracking, "b").await, other);
         let refused = tracking
-            .artifact_get(&other_workspace(), &ArtifactPath::parse("b").unwrap())
+            .artifact_blob(&other_workspace(), &ArtifactPath::parse("b").unwrap())
             .await;
         assert_eq!(refused.unwrap_err().code(), ErrorCode::NotFound);
     }
@@ -209,11 +215,7 @@ async fn cwe_362_writers_of_one_path_side_by_side_lose_and_leave_nothing() {
                 .map(|content| put(&tracking, "path", content));
             futures::future::join_all(writes).await;
         }
-        let kept = tracking
-            .artifact_get(&Scope::local(), &ArtifactPath::parse("kept").unwrap())
-            .await
-            .unwrap();
-        assert_eq!(kept.collect().await.unwrap(), shared);
+        assert_eq!(read(&tracking, "kept").await, shared);
         assert_eq!(files(&folder.path().join("blobs")), 2);
         for path in ["path", "kept"] {
             tracking
@@ -265,5 +267,28 @@ async fn writers_that_swap_contents_cross_wise_all_get_through() {
                 .unwrap();
         }
         assert_eq!(files(&folder.path().join("blobs")), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_is_a_file_or_a_folder() {
+    for (_folder, tracking) in all().await {
+        put(&tracking, "7/a.txt", "a").await;
+        put(&tracking, "7/b/c.txt", "c").await;
+        for path in ["7/a.txt/d", "7/a.txt/d/e", "7/b", "7"] {
+            let content = stream::iter([Ok::<_, io::Error>(Bytes::from("new"))]);
+            let refused = tracking
+                .artifact_put(
+                    &Scope::local(),
+                    &ArtifactPath::parse(path).unwrap(),
+                    content,
+                )
+                .await;
+            let code = refused.unwrap_err().code();
+            assert!(matches!(code, ErrorCode::Invalid { .. }), "{path}");
+        }
+        put(&tracking, "7/a.txt", "again").await;
+        assert_eq!(read(&tracking, "7/a.txt").await, "again");
+        assert_eq!(read(&tracking, "7/b/c.txt").await, "c");
     }
 }

@@ -24,7 +24,7 @@ async fn put(tracking: &Tracking, path: &str, text: &str) {
 
 async fn has(tracking: &Tracking, path: &str) -> bool {
     tracking
-        .artifact_get(&Scope::local(), &ArtifactPath::parse(path).unwrap())
+        .artifact_blob(&Scope::local(), &ArtifactPath::parse(path).unwrap())
         .await
         .is_ok()
 }
@@ -219,7 +219,11 @@ async fn what_a_model_version_needs_stays_until_the_version_goes() {
                 },
             )
             .await;
-            assert_eq!(report.kept_names, [format!("run {}", held.id)]);
+            let kept = format!(
+                "run {}: a version of a registered model has its files",
+                held.id
+            );
+            assert_eq!(report.kept_names, [kept]);
         }
         assert!(tracking.get_run(&Scope::local(), free.id).await.is_err());
         assert!(has(&tracking, &format!("{}/own.txt", root(&held))).await);

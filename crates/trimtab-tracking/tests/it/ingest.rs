@@ -1,7 +1,10 @@
 //! Records from elsewhere: ids and times kept, the same again changes nothing, what was made here is never overwritten.
 
+use bytes::Bytes;
+use futures::stream;
 use trimtab_tracking::{
-    IngestExperiment, IngestKey, IngestKind, IngestMark, IngestRun, Lifecycle, RunStatus, Tracking,
+    ArtifactPath, GcPlan, IngestExperiment, IngestKey, IngestKind, IngestMark, IngestRun,
+    Lifecycle, RunStatus, Tracking,
 };
 use trimtab_types::{RunId, Scope, Time};
 
@@ -31,6 +34,7 @@ fn ingest_run(id: RunId, experiment: i64) -> IngestRun {
         start_time: Time::from_millis(1_000),
         end_time: Some(Time::from_millis(2_000)),
         artifact_uri: "s3://bucket/old".to_owned(),
+        reference: None,
         lifecycle: Lifecycle::Deleted,
         deleted_at: Some(Time::from_millis(3_000)),
         params: vec![("p".to_owned(), "x".repeat(7_000))],
@@ -176,7 +180,6 @@ async fn what_was_made_here_is_never_overwritten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_files_lie_elsewhere_is_listed_there_and_under_its_own_path() {
-    use trimtab_tracking::ArtifactPath;
     use trimtab_types::{Coded as _, ErrorCode};
 
     let text = |listing: trimtab_tracking::ArtifactListing| {
@@ -199,11 +202,12 @@ async fn a_run_whose_files_lie_elsewhere_is_listed_there_and_under_its_own_path(
             .await
             .unwrap();
         let mut old = ingest_run(id, 41);
-        old.artifact_uri = format!("file://{}", place.display());
+        let ours = format!("mlflow-artifacts:/41/{id}/artifacts");
+        old.artifact_uri.clone_from(&ours);
+        old.reference = Some(format!("file://{}", place.display()));
         tracking.ingest_runs(&scope, vec![old]).await.unwrap();
 
         let of_run = format!("runs:/{id}");
-        let ours = format!("mlflow-artifacts:/41/{id}/artifacts");
         let read = async |uri: &str, below: &str| {
             let place = tracking.artifact_place(&scope, uri).await?;
             let place = place.join(&ArtifactPath::parse(below)?);
@@ -234,6 +238,31 @@ async fn a_run_whose_files_lie_elsewhere_is_listed_there_and_under_its_own_path(
                 .unwrap();
             assert_eq!(part.collect().await.unwrap().as_ref(), b"ell");
         }
+        // What is written to the run comes to us, and hides what lies there under its path.
+        let path = ArtifactPath::parse(&format!("41/{id}/artifacts/a b.txt")).unwrap();
+        let new = stream::iter([Ok::<_, std::io::Error>(Bytes::from("hello, again"))]);
+        tracking.artifact_put(&scope, &path, new).await.unwrap();
+        assert_eq!(
+            read(&ours, "").await.unwrap(),
+            "a b.txt Some(12), model None"
+        );
+        assert_eq!(
+            std::fs::read_to_string(place.join("a b.txt")).unwrap(),
+            "hello"
+        );
+        let dest = folder.path().join("exported");
+        let count = tracking
+            .artifact_export(&scope, &ours, &dest)
+            .await
+            .unwrap();
+        assert_eq!(count, 2);
+        assert_eq!(
+            std::fs::read_to_string(dest.join("a b.txt")).unwrap(),
+            "hello, again"
+        );
+        // The folders on the way are there too.
+        let on_the_way = read("mlflow-artifacts:/41", "").await.unwrap();
+        assert_eq!(on_the_way, format!("{id} None"));
         // Nobody reaches them from another workspace, or by the path of a run that is none.
         let other = other_workspace();
         let stranger = tracking.artifact_place(&other, &ours).await.unwrap();
@@ -241,5 +270,9 @@ async fn a_run_whose_files_lie_elsewhere_is_listed_there_and_under_its_own_path(
         assert_eq!(text(listed.unwrap()), "");
         let nobody = ours.replace(&id.to_string(), &"f".repeat(32));
         assert_eq!(read(&nobody, "").await.unwrap(), "");
+        // Collection takes ours, and leaves what it only referred to.
+        tracking.gc(&scope, GcPlan::default()).await.unwrap();
+        assert_eq!(read(&ours, "").await.unwrap(), "");
+        assert!(place.join("a b.txt").exists());
     }
 }
