@@ -16,6 +16,14 @@ pub enum TransferError {
         /// As it was given.
         source_url: String,
     },
+    /// What was asked for is not there.
+    #[error("there is no {what} `{name}` at the source, and nothing was written")]
+    Unknown {
+        /// Of which kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// The source's database failed.
     #[error("the source's database cannot be read")]
     Db(#[from] DbError),
@@ -82,8 +90,19 @@ pub enum TransferError {
 impl TransferError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
-        if let Self::Blob(error) = self {
-            return error.hint();
+        match self {
+            Self::Blob(error) => return error.hint(),
+            Self::Address { source_url } if !source_url.is_empty() && !source_url.contains(':') => {
+                return Some(format!("for a database file, write sqlite:///{source_url}"));
+            }
+            Self::Db(DbError::Open { target, .. })
+                if !target.starts_with('/') && !target.contains(':') =>
+            {
+                return Some(format!(
+                    "{target} is looked for below the folder that this runs in; an absolute path has four slashes, sqlite:////{target}"
+                ));
+            }
+            _ => {}
         }
         let hint = match self {
             Self::Collisions { .. } => Some(
@@ -98,7 +117,8 @@ impl TransferError {
             Self::Unreachable { .. } => {
                 Some("run the same command again when it answers: it goes on where it stopped")
             }
-            Self::Address { .. }
+            Self::Unknown { .. }
+            | Self::Address { .. }
             | Self::Blob(_)
             | Self::Db(_)
             | Self::Refused { .. }

@@ -6,7 +6,7 @@
 mod logged_models;
 mod registry;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
@@ -25,7 +25,10 @@ use crate::{
 };
 
 const RUN_ID: &str = "trimtab.run_id";
+const MODEL_ID: &str = "trimtab.model_id";
 const WHOLE: &str = "trimtab.export";
+/// The tag of a logged model that says which versions were made of it.
+const VERSIONS: &str = "mlflow.modelVersions";
 /// Points that one request may bring, by MLflow's limits,
 const POINTS: usize = 1_000;
 /// and params, or tags.
@@ -34,6 +37,8 @@ const PAIRS: usize = 100;
 const FILES: usize = 4;
 /// and runs, or models: MLflow's server has few workers, and most of its databases one writer.
 const RECORDS: usize = 4;
+/// How often what lost a race is sent.
+const TRIES: usize = 8;
 
 /// How to export.
 #[derive(Debug, Clone)]
@@ -52,7 +57,15 @@ pub async fn export(
     progress: Progress<'_>,
 ) -> Result<ExportReport, TransferError> {
     let mut source = HttpSource::open(source.clone());
-    let experiments = source.experiments().await?;
+    let experiments = named(source.experiments().await?);
+    for wanted in &options.experiments {
+        if experiments.iter().all(|(known, _)| known.name != *wanted) {
+            return Err(TransferError::Unknown {
+                what: "experiment",
+                name: wanted.clone(),
+            });
+        }
+    }
     let mut export = Export {
         source: &source,
         target,
@@ -62,15 +75,8 @@ pub async fn export(
         runs: HashMap::new(),
         models: HashMap::new(),
         places: HashMap::new(),
+        versions: Vec::new(),
     };
-    for wanted in &options.experiments {
-        if experiments.iter().all(|known| known.name != *wanted) {
-            export
-                .report
-                .skipped
-                .push(format!("experiment {wanted}: there is none of that name"));
-        }
-    }
     let mut by_experiment: BTreeMap<i64, Vec<SourceRun>> = BTreeMap::new();
     let mut cursor = Cursor::default();
     loop {
@@ -85,17 +91,18 @@ pub async fn export(
                 .push(run);
         }
     }
-    for experiment in &experiments {
+    for (experiment, name) in &experiments {
         let is_wanted =
             options.experiments.is_empty() || options.experiments.contains(&experiment.name);
         if is_wanted {
             let runs = by_experiment.remove(&experiment.id).unwrap_or_default();
-            export.experiment(experiment, runs).await?;
+            export.experiment(experiment, name, runs).await?;
         }
     }
     if options.experiments.is_empty() {
         export.registry().await?;
     }
+    export.tell_versions().await?;
     Ok(export.report)
 }
 
@@ -111,6 +118,8 @@ struct Export<'e> {
     models: HashMap<String, String>,
     /// Roots of artifacts here to roots there.
     places: HashMap<String, String>,
+    /// Logged models there with their tag [`VERSIONS`] here.
+    versions: Vec<(String, Pair)>,
 }
 
 fn mlflow(path: &str) -> String {
@@ -135,6 +144,35 @@ fn exists_already(error: &TransferError) -> bool {
     matches!(error, TransferError::Refused { status: 400, message, .. } if message.contains("already exists") || message.contains("UNIQUE"))
 }
 
+/// Tags that MLflow's server writes itself, and those by which an export knows its own: what an earlier one wrote is not
+/// true of the copy.
+fn is_own(pair: &Pair) -> bool {
+    [RUN_ID, MODEL_ID, WHOLE, VERSIONS].contains(&pair.key.as_str())
+}
+
+/// Whether a server lost a race with itself: its workers look for a row, find none, and make it at once.
+fn is_race(error: &TransferError) -> bool {
+    matches!(error, TransferError::Refused { message, .. } if message.contains("UNIQUE constraint") || message.contains("duplicate key"))
+}
+
+/// Experiments, active ones first, with the names that they get there. Here a deleted experiment frees its name, and others
+/// may have it; there it keeps the name until it is collected.
+fn named(mut experiments: Vec<IngestExperiment>) -> Vec<(IngestExperiment, String)> {
+    experiments.sort_by_key(|experiment| (experiment.is_deleted, experiment.id));
+    let mut taken = HashSet::new();
+    experiments
+        .into_iter()
+        .map(|experiment| {
+            let name = if taken.insert(experiment.name.clone()) {
+                experiment.name.clone()
+            } else {
+                format!("{} (deleted, {})", experiment.name, experiment.id)
+            };
+            (experiment, name)
+        })
+        .collect()
+}
+
 /// What is known of a run at the other side.
 #[derive(Debug, Clone)]
 struct There {
@@ -149,16 +187,33 @@ impl Export<'_> {
         self.target.make(Method::POST, &mlflow(path), &body).await
     }
 
+    /// Notes what runs read; runs that share a dataset make MLflow's workers race for its row.
+    async fn inputs(&self, body: Value) -> Result<(), TransferError> {
+        let mut tried = 1;
+        loop {
+            match self.post("runs/log-inputs", body.clone()).await {
+                Err(error) if is_race(&error) && tried < TRIES => tried += 1,
+                answer => return answer.map(|_| ()),
+            }
+        }
+    }
+
+    async fn points(&self, run: &str, points: Vec<Value>) -> Result<(), TransferError> {
+        let body = json!({ "run_id": run, "metrics": points });
+        self.post("runs/log-batch", body).await.map(|_| ())
+    }
+
     /// The experiment of that name there, made if there is none; `None` when its name is in the way.
     async fn place(
         &mut self,
         experiment: &IngestExperiment,
+        name: &str,
     ) -> Result<Option<String>, TransferError> {
         let got: Result<Value, _> = self
             .target
             .get(
                 &mlflow("experiments/get-by-name"),
-                &[("experiment_name", &experiment.name)],
+                &[("experiment_name", name)],
             )
             .await;
         match got {
@@ -173,15 +228,13 @@ impl Export<'_> {
                         return Ok(Some(id));
                     }
                     self.report.skipped.push(format!(
-                        "experiment {}: a deleted one there has its name",
-                        experiment.name
+                        "experiment {name}: a deleted one there has its name"
                     ));
                     return Ok(None);
                 }
                 if experiment.is_deleted {
                     self.report.skipped.push(format!(
-                        "experiment {} (deleted): another one there has its name",
-                        experiment.name
+                        "experiment {name} (deleted): another one there has its name"
                     ));
                     return Ok(None);
                 }
@@ -189,7 +242,7 @@ impl Export<'_> {
             }
             Err(TransferError::Refused { status: 404, .. }) => {
                 let made = self
-                    .post("experiments/create", json!({ "name": experiment.name }))
+                    .post("experiments/create", json!({ "name": name }))
                     .await?;
                 self.report.experiments += 1;
                 Ok(Some(text(&made["experiment_id"])))
@@ -201,13 +254,14 @@ impl Export<'_> {
     async fn experiment(
         &mut self,
         experiment: &IngestExperiment,
+        name: &str,
         runs: Vec<SourceRun>,
     ) -> Result<(), TransferError> {
         let models = self.source.logged_models_of(experiment.id).await?;
         if experiment.id == 0 && runs.is_empty() && models.is_empty() {
             return Ok(());
         }
-        let Some(id) = self.place(experiment).await? else {
+        let Some(id) = self.place(experiment, name).await? else {
             return Ok(());
         };
         for pair in &experiment.tags {
@@ -254,6 +308,9 @@ impl Export<'_> {
         };
         for (model, written) in models.iter().zip(written) {
             self.report.add(written.report);
+            if let Some(tag) = written.versions {
+                self.versions.push((written.id.clone(), tag));
+            }
             self.models.insert(model.id.clone(), written.id);
             self.places
                 .insert(model.artifact_uri.clone(), written.artifact_uri);
@@ -343,7 +400,13 @@ impl Export<'_> {
             self.post("runs/restore", json!({ "run_id": there.id }))
                 .await?;
         }
-        let (mut params, mut tags_of) = (run.params.chunks(PAIRS), run.tags.chunks(PAIRS));
+        let own: Vec<Pair> = run
+            .tags
+            .iter()
+            .filter(|tag| !is_own(tag))
+            .cloned()
+            .collect();
+        let (mut params, mut tags_of) = (run.params.chunks(PAIRS), own.chunks(PAIRS));
         loop {
             let (some, more) = (params.next(), tags_of.next());
             if some.is_none() && more.is_none() {
@@ -355,16 +418,19 @@ impl Export<'_> {
             self.post("runs/log-batch", body).await?;
         }
         let mut points = self.source.points(std::slice::from_ref(source));
+        // The source hands over a metric at a time; the requests are full all the same.
+        let mut waiting: Vec<Value> = Vec::new();
         while let Some(part) = points.next().await? {
-            for part in part.chunks(POINTS) {
-                let metrics: Vec<Value> = part.iter().map(point).collect();
-                self.post(
-                    "runs/log-batch",
-                    json!({ "run_id": there.id, "metrics": metrics }),
-                )
-                .await?;
-            }
             report.points += part.len() as u64;
+            for one in &part {
+                waiting.push(point(one));
+                if waiting.len() == POINTS {
+                    self.points(&there.id, std::mem::take(&mut waiting)).await?;
+                }
+            }
+        }
+        if !waiting.is_empty() {
+            self.points(&there.id, waiting).await?;
         }
         if !run.datasets.is_empty() {
             let datasets: Vec<Value> = run
@@ -380,11 +446,8 @@ impl Export<'_> {
                     })
                 })
                 .collect();
-            self.post(
-                "runs/log-inputs",
-                json!({ "run_id": there.id, "datasets": datasets }),
-            )
-            .await?;
+            self.inputs(json!({ "run_id": there.id, "datasets": datasets }))
+                .await?;
         }
         let files = self
             .files(
@@ -425,11 +488,8 @@ impl Export<'_> {
             .filter_map(|model| Some(json!({ "model_id": self.models.get(model)? })))
             .collect();
         if !inputs.is_empty() {
-            self.post(
-                "runs/log-inputs",
-                json!({ "run_id": there.id, "models": inputs }),
-            )
-            .await?;
+            self.inputs(json!({ "run_id": there.id, "models": inputs }))
+                .await?;
         }
         let mut update = json!({ "run_id": there.id, "status": run.status });
         if let Some(end) = run.end_ms {

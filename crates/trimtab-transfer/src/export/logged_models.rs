@@ -6,19 +6,19 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use trimtab_edge_api::wire::{IngestLoggedModel, IngestValue, Pair};
 
-use super::{Export, POINTS, mlflow, tag, tags};
+use super::{Export, MODEL_ID, POINTS, VERSIONS, is_own, mlflow, tag, tags};
 use crate::{
     ExportReport, TransferError,
     place::Tree,
     wire::{Answer, text},
 };
 
-const MODEL_ID: &str = "trimtab.model_id";
-
 /// A logged model at the other side, and what was written of it.
 pub(super) struct WrittenModel {
     pub(super) id: String,
     pub(super) artifact_uri: String,
+    /// Its tag [`VERSIONS`] here.
+    pub(super) versions: Option<Pair>,
     pub(super) report: ExportReport,
 }
 
@@ -57,7 +57,12 @@ impl Export<'_> {
         let info = match known.get(&model.id) {
             Some(known) => known["info"].clone(),
             None => {
-                let mut all = model.tags.clone();
+                let mut all: Vec<Pair> = model
+                    .tags
+                    .iter()
+                    .filter(|tag| !is_own(tag))
+                    .cloned()
+                    .collect();
                 all.push(Pair {
                     key: MODEL_ID.to_owned(),
                     value: model.id.clone(),
@@ -78,6 +83,7 @@ impl Export<'_> {
         };
         let id = text(&info["model_id"]);
         let root = text(&info["artifact_uri"]);
+        let versions = model.tags.iter().find(|tag| tag.key == VERSIONS).cloned();
         if info["status"] == "LOGGED_MODEL_PENDING" {
             let tree = Tree::OfModel(format!("m-{}", model.id));
             report.add(self.files(&model.artifact_uri, tree, &root).await?);
@@ -86,8 +92,24 @@ impl Export<'_> {
         Ok(WrittenModel {
             id,
             artifact_uri: root,
+            versions,
             report,
         })
+    }
+
+    /// Says of logged models which versions were made of them. The server there noted those that it made itself, but not
+    /// those that were deleted here.
+    pub(super) async fn tell_versions(&self) -> Result<(), TransferError> {
+        for (id, tag) in &self.versions {
+            self.target
+                .make(
+                    Method::PATCH,
+                    &mlflow(&format!("logged-models/{id}/tags")),
+                    &json!({ "model_id": id, "tags": tags(std::slice::from_ref(tag)) }),
+                )
+                .await?;
+        }
+        Ok(())
     }
 
     /// Writes a logged model's points, and ends it as it ended.

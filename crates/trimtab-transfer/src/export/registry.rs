@@ -4,33 +4,86 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use trimtab_edge_api::wire::{IngestModel, IngestVersion};
 
-use super::{Export, exists_already, mlflow, tag, tags};
+use super::{Export, WHOLE, exists_already, is_own, mlflow, tag, tags};
 use crate::{TransferError, wire::int};
 
-/// The tag of a model that an export made.
-const OURS: &str = "trimtab.export";
 /// The tag that makes a model a prompt.
 const PROMPT: &str = "mlflow.prompt.is_prompt";
 /// The source of a version that only takes a number up.
 const NO_SOURCE: &str = "dummy-source";
 
+/// A model of which versions are still to be written.
+struct Unfinished {
+    model: IngestModel,
+    is_prompt: bool,
+    /// The highest number there.
+    last: i64,
+    /// The next version, by its place.
+    next: usize,
+}
+
+/// The version of a registered model that a source names.
+fn names_version(source: &str) -> Option<(&str, i64)> {
+    let (name, number) = source.strip_prefix("models:/")?.rsplit_once('/')?;
+    Some((name, number.parse().ok()?))
+}
+
 impl Export<'_> {
+    /// Writes models, and then versions as soon as those are there that they were copied from.
     pub(super) async fn registry(&mut self) -> Result<(), TransferError> {
+        let mut open = Vec::new();
         for mut model in self.source.models().await? {
             self.source.versions(&mut model).await?;
             model.versions.sort_by_key(|version| version.version);
-            self.registered(&model).await?;
+            open.extend(self.registered(model).await?);
+        }
+        let mut is_stuck = false;
+        while !open.is_empty() {
+            let mut has_moved = false;
+            for place in 0..open.len() {
+                while let Some(version) = open[place].model.versions.get(open[place].next) {
+                    let waits =
+                        names_version(&version.source).is_some_and(|source| is_open(&open, source));
+                    if waits && !is_stuck {
+                        break;
+                    }
+                    let one = &open[place];
+                    let number = self.version(one, version).await?;
+                    let one = &mut open[place];
+                    one.last = number.unwrap_or(one.last);
+                    one.next += 1;
+                    has_moved = true;
+                }
+            }
+            for place in (0..open.len()).rev() {
+                if open[place].next == open[place].model.versions.len() {
+                    let done = open.swap_remove(place);
+                    self.aliases(&done.model).await?;
+                }
+            }
+            // Two that wait for each other: the server there says what it makes of them.
+            is_stuck = !has_moved;
         }
         Ok(())
     }
 
-    async fn registered(&mut self, model: &IngestModel) -> Result<(), TransferError> {
-        let mut body = json!({ "name": model.name, "tags": tags(&model.tags) });
+    /// Makes a model there, if it is not there; `None` where another one has its name.
+    async fn registered(
+        &mut self,
+        model: IngestModel,
+    ) -> Result<Option<Unfinished>, TransferError> {
+        let own: Vec<_> = model
+            .tags
+            .iter()
+            .filter(|tag| !is_own(tag))
+            .cloned()
+            .collect();
+        let mut body = json!({ "name": model.name, "tags": tags(&own) });
         if let Some(description) = &model.description {
             body["description"] = description.clone().into();
         }
         if let Some(all) = body["tags"].as_array_mut() {
-            all.push(json!({ "key": OURS, "value": "model" }));
+            all.push(json!({ "key": WHOLE, "value": "model" }));
         }
         let is_prompt = model.tags.iter().any(|tag| tag.key == PROMPT);
         let mut last = 0;
@@ -41,22 +94,28 @@ impl Export<'_> {
                     .target
                     .get(&mlflow("registered-models/get"), &[("name", &model.name)])
                     .await?;
-                if tag(&got["registered_model"]["tags"], OURS).is_none() {
+                if tag(&got["registered_model"]["tags"], WHOLE).is_none() {
                     self.report.skipped.push(format!(
                         "model {}: there is another one of that name",
                         model.name
                     ));
-                    return Ok(());
+                    return Ok(None);
                 }
                 last = self.last_number(&model.name, is_prompt).await?;
             }
             Err(error) => return Err(error),
         }
-        let there = last;
-        for version in model.versions.iter().filter(|one| one.version > there) {
-            self.version(model, version, is_prompt, last).await?;
-            last = version.version;
-        }
+        Ok(Some(Unfinished {
+            next: model
+                .versions
+                .partition_point(|version| version.version <= last),
+            model,
+            is_prompt,
+            last,
+        }))
+    }
+
+    async fn aliases(&self, model: &IngestModel) -> Result<(), TransferError> {
         for alias in &model.aliases {
             self.post(
                 "registered-models/alias",
@@ -88,21 +147,26 @@ impl Export<'_> {
         Ok(int(&got["model_versions"][0]["version"]))
     }
 
-    /// Makes a version of that number: numbers before it that are gone are given, and taken back.
+    /// Makes a version of that number: numbers before it that are gone are given, and taken back. Answers its number there.
     async fn version(
         &mut self,
-        model: &IngestModel,
+        of: &Unfinished,
         version: &IngestVersion,
-        is_prompt: bool,
-        last: i64,
-    ) -> Result<(), TransferError> {
+    ) -> Result<Option<i64>, TransferError> {
+        let (model, is_prompt) = (&of.model, of.is_prompt);
         let run = version
             .run_id
             .as_ref()
             .and_then(|run| self.runs.get(run))
             .cloned();
         let source = self.there_source(&version.source);
-        let mut body = json!({ "name": model.name, "source": source, "tags": tags(&version.tags) });
+        let own: Vec<_> = version
+            .tags
+            .iter()
+            .filter(|tag| !is_own(tag))
+            .cloned()
+            .collect();
+        let mut body = json!({ "name": model.name, "source": source, "tags": tags(&own) });
         if let Some(run) = &run {
             body["run_id"] = run.clone().into();
         }
@@ -115,7 +179,7 @@ impl Export<'_> {
         if let Some(description) = &version.description {
             body["description"] = description.clone().into();
         }
-        for _ in last + 1..version.version {
+        for _ in of.last + 1..version.version {
             let mut gap = body.clone();
             if is_prompt {
                 gap["source"] = NO_SOURCE.into();
@@ -134,7 +198,7 @@ impl Export<'_> {
         let made = match self.post("model-versions/create", body).await {
             Ok(made) => made,
             Err(TransferError::Refused {
-                status: 400,
+                status: 400 | 404,
                 message,
                 ..
             }) => {
@@ -142,7 +206,7 @@ impl Export<'_> {
                     "version {}/{}: {message}",
                     model.name, version.version
                 ));
-                return Ok(());
+                return Ok(None);
             }
             Err(error) => return Err(error),
         };
@@ -164,7 +228,7 @@ impl Export<'_> {
             )
             .await?;
         }
-        Ok(())
+        Ok(Some(number))
     }
 
     /// What a source is called there.
@@ -191,4 +255,12 @@ impl Export<'_> {
             }
         }
     }
+}
+
+/// Whether a version is still to be written.
+fn is_open(open: &[Unfinished], (name, number): (&str, i64)) -> bool {
+    open.iter()
+        .filter(|one| one.model.name == name)
+        .flat_map(|one| one.model.versions.get(one.next..).unwrap_or_default())
+        .any(|version| version.version == number)
 }
