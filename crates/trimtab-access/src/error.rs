@@ -35,6 +35,12 @@ pub enum AccessError {
     /// There is no such workspace.
     #[error("there is no workspace `{0}`")]
     NoWorkspace(String),
+    /// A workspace of that name exists.
+    #[error("there is a workspace `{0}` already")]
+    WorkspaceExists(String),
+    /// Workspaces are made by administrators of `default`.
+    #[error("an administrator of workspace `{0}` makes no workspaces")]
+    NotDefault(String),
     /// The text cannot be a workspace or a token's name.
     #[error("`{text}` is not a name for a {kind}")]
     Name {
@@ -75,10 +81,12 @@ impl Coded for AccessError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Missing | Self::Unknown => ErrorCode::Unauthenticated,
-            Self::Denied { .. } | Self::OtherWorkspace { .. } => ErrorCode::Denied,
+            Self::Denied { .. } | Self::OtherWorkspace { .. } | Self::NotDefault(_) => {
+                ErrorCode::Denied
+            }
             Self::NoWorkspace(_) | Self::NoToken(_) => ErrorCode::NotFound,
             Self::Name { .. } => ErrorCode::invalid("name"),
-            Self::TokenExists(_) => ErrorCode::AlreadyExists,
+            Self::TokenExists(_) | Self::WorkspaceExists(_) => ErrorCode::AlreadyExists,
             Self::FirstToken(_) | Self::LastAdmin(_) => ErrorCode::Conflict,
             Self::Db(source) => source.code(),
         }
@@ -104,8 +112,14 @@ impl Coded for AccessError {
                 Some(format!("leave the workspace header out, or name `{token}`"))
             }
             Self::NoWorkspace(name) => Some(format!(
-                "a workspace is made with its first token: `trimtab token create --workspace {name}`"
+                "make it with `trimtab workspace create {name}`; `trimtab workspace list` shows those that there are"
             )),
+            Self::WorkspaceExists(name) => Some(format!(
+                "use it with `--workspace {name}`, or choose another name"
+            )),
+            Self::NotDefault(_) => {
+                Some("ask for a token of the workspace `default` with the role admin".to_owned())
+            }
             Self::Name { .. } => Some(
                 "use 1 to 128 of A-Z, a-z, 0-9, '.', '_', '-', beginning with a letter or digit"
                     .to_owned(),

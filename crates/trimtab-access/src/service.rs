@@ -278,6 +278,42 @@ impl Access {
         Ok(all)
     }
 
+    /// Makes a workspace. Where tokens are asked for, it takes an administrator of `default`, which is the whole server's.
+    pub async fn create_workspace(
+        &self,
+        scope: &Scope,
+        name: &str,
+    ) -> Result<Workspace, AccessError> {
+        if self.wants_token() && scope.workspace != WorkspaceId::default() {
+            return Err(AccessError::NotDefault(scope.workspace.to_string()));
+        }
+        let id = WorkspaceId::new(name).map_err(|_| AccessError::Name {
+            kind: "workspace",
+            text: name.to_owned(),
+        })?;
+        let workspace = Workspace {
+            id,
+            created_at: self.0.clock.wall(),
+            created_by: scope.principal.name.to_string(),
+        };
+        let row = workspace.clone();
+        self.0
+            .db
+            .write(Lane::Control, move |tx| {
+                if sql::workspace_exists(tx, &row.id)? {
+                    return Err(AccessError::WorkspaceExists(row.id.to_string()));
+                }
+                Ok(sql::ensure_workspace(
+                    tx,
+                    &row.id,
+                    &row.created_by,
+                    row.created_at,
+                )?)
+            })
+            .await?;
+        Ok(workspace)
+    }
+
     /// Every workspace, by name: for what the process does by itself.
     pub async fn all_workspaces(&self) -> Result<Vec<Workspace>, AccessError> {
         Ok(self.0.db.read(sql::workspaces).await?)

@@ -77,6 +77,42 @@ async fn everyone_is_local_until_the_first_token_and_nobody_after_the_last() {
 }
 
 #[tokio::test]
+async fn workspaces_are_made_without_a_token_or_by_an_administrator_of_the_default_one() {
+    let enter = |name: &str| Credentials {
+        token: None,
+        workspace: Some(name.to_owned()),
+    };
+    for access in each(AccessMode::Tokens).await {
+        let local = Scope::local();
+        assert!(matches!(
+            access.authenticate(&enter("team")).await,
+            Err(AccessError::NoWorkspace(_))
+        ));
+        let made = access.create_workspace(&local, "team").await.unwrap();
+        assert_eq!(made.created_by, "local");
+        let team = access.authenticate(&enter("team")).await.unwrap();
+        assert_eq!(team.workspace, made.id);
+        assert!(matches!(
+            access.create_workspace(&local, "team").await,
+            Err(AccessError::WorkspaceExists(_))
+        ));
+        assert!(matches!(
+            access.create_workspace(&local, "../x").await,
+            Err(AccessError::Name { .. })
+        ));
+        access
+            .create_token(&team, new("root", Role::Admin))
+            .await
+            .unwrap();
+        assert!(matches!(
+            access.create_workspace(&team, "more").await,
+            Err(AccessError::NotDefault(_))
+        ));
+        access.create_workspace(&local, "more").await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn nobody_locks_everybody_out_unasked() {
     for access in each(AccessMode::Tokens).await {
         let local = Scope::local();
