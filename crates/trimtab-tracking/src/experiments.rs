@@ -15,6 +15,9 @@ use crate::{
     validate,
 };
 
+/// The name of experiment 0, which every workspace has.
+const DEFAULT: &str = "Default";
+
 const COLUMNS: &str =
     "e.key, e.id, e.name, e.artifact_location, e.stage, e.created_at, e.updated_at";
 
@@ -41,6 +44,7 @@ impl Tracking {
                         message: format!("Experiment(name={}) already exists.", create.name),
                     });
                 }
+                require_not_default(&create.name)?;
                 insert(tx, &scope, &create, now)
             })
             .await
@@ -99,6 +103,9 @@ impl Tracking {
                     return Err(TrackingError::AlreadyExists {
                         message: format!("Experiment(name={name}) already exists."),
                     });
+                }
+                if id != 0 {
+                    require_not_default(&name)?;
                 }
                 tx.execute(
                     "UPDATE experiment SET name = ?2, updated_at = ?3 WHERE key = ?1",
@@ -336,6 +343,18 @@ pub(crate) fn by_name(
         params![workspace, name],
     )?;
     row.map(|row| read(tx, &row)).transpose()
+}
+
+/// Clients that name no experiment log to number 0: while that is deleted, no other may pass for it.
+fn require_not_default(name: &str) -> Result<(), TrackingError> {
+    if name != DEFAULT {
+        return Ok(());
+    }
+    Err(TrackingError::AlreadyExists {
+        message: format!(
+            "The name '{DEFAULT}' belongs to experiment 0, which was deleted or renamed: restore or rename that one, or choose another name."
+        ),
+    })
 }
 
 /// A deleted experiment comes back under its name, unless another one has it by now.

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) const PAGE: u32 = 25_000;
 
 /// A page of a metric's history.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct HistoryPage {
     /// The points by time, step, value.
     pub points: Vec<MetricPoint>,

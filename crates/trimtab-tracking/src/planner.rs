@@ -117,7 +117,10 @@ pub(crate) fn find(
     if experiments.is_empty() {
         return Ok(Page::last(Vec::new()));
     }
-    nested_loops(tx)?;
+    never(
+        tx,
+        &["enable_seqscan", "enable_hashjoin", "enable_mergejoin"],
+    )?;
     let rows = if let Some(few) = drive::candidates(tx, question, &experiments, limits)? {
         if few.is_empty() {
             Vec::new()
@@ -127,6 +130,12 @@ pub(crate) fn find(
     } else if walk::can_walk(&question.order)
         && experiments.len() * question.stages().len() <= limits.cursors
     {
+        let is_plain = question.comparisons.is_empty()
+            && matches!(question.order.first.0, Target::Time("r.start_at"));
+        if is_plain {
+            // The index has the order already, and a page is its beginning.
+            never(tx, &["enable_sort", "enable_bitmapscan"])?;
+        }
         walk::rows(tx, question, &experiments, limits)?
     } else {
         sorted(tx, question, &experiments, None)?
@@ -134,19 +143,21 @@ pub(crate) fn find(
     page(tx, question, rows)
 }
 
-/// PostgreSQL thinks of reading whole tables where it knows too little of them; a search never wants that.
-fn nested_loops(tx: &mut Tx<'_>) -> Result<(), DbError> {
+/// PostgreSQL thinks of reading whole tables where it knows too little of them; a search never wants that. What is switched
+/// off here stays off for the transaction.
+fn never(tx: &mut Tx<'_>, ways: &[&str]) -> Result<(), DbError> {
     if tx.dialect() == Dialect::Postgres {
-        tx.query(
-            "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)",
-            &[],
-        )?;
+        let settings: Vec<String> = ways
+            .iter()
+            .map(|way| format!("set_config('{way}', 'off', true)"))
+            .collect();
+        tx.query(&format!("SELECT {}", settings.join(", ")), &[])?;
     }
     Ok(())
 }
 
 /// Appends `(…)` of keys, in one of few lengths, so that few statements are prepared.
-fn key_list(query: &mut Query, keys: &[i64]) {
+pub(crate) fn key_list(query: &mut Query, keys: &[i64]) {
     let length = keys.len().next_power_of_two().max(16);
     let last = keys.last().copied();
     let padding = std::iter::repeat_n(last, length - keys.len()).flatten();

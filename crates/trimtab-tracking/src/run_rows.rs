@@ -1,11 +1,12 @@
 //! Reading runs with all their data, a page in a few queries.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use trimtab_db::{DbError, Query, Row, Tx};
 
 use crate::{
-    Dataset, DatasetInput, Lifecycle, MetricPoint, Run, RunStatus, TrackingError, sql::join,
+    Dataset, DatasetInput, Lifecycle, MetricPoint, Run, RunStatus, TrackingError,
+    planner::key_list, sql::join,
 };
 
 /// The columns of `run r JOIN experiment e` that [`read`] needs, in its order.
@@ -47,8 +48,32 @@ pub(crate) fn bare(row: &Row) -> Result<(i64, Run), DbError> {
 
 fn rows_of(tx: &mut Tx<'_>, keys: &[i64], select: &str, order: &str) -> Result<Vec<Row>, DbError> {
     let mut query = Query::new(select);
-    query.bind_list(keys.iter().copied()).push(order);
+    key_list(&mut query, keys);
+    query.push(order);
     tx.query(query.sql(), query.params())
+}
+
+/// The names of the metrics of some latest values.
+fn metric_names(tx: &mut Tx<'_>, latest: &[Row]) -> Result<HashMap<i64, String>, DbError> {
+    /// Names that one query asks for at most.
+    const NAMES: usize = 4_096;
+    let keys = latest
+        .iter()
+        .map(|row| row.get(1))
+        .collect::<Result<BTreeSet<i64>, DbError>>()?;
+    let keys: Vec<i64> = keys.into_iter().collect();
+    let mut names = HashMap::with_capacity(keys.len());
+    for part in keys.chunks(NAMES) {
+        for row in rows_of(
+            tx,
+            part,
+            "SELECT key, name FROM metric_key WHERE key IN ",
+            "",
+        )? {
+            names.insert(row.get(0)?, row.get(1)?);
+        }
+    }
+    Ok(names)
 }
 
 fn fill(tx: &mut Tx<'_>, runs: &mut [(i64, Run)]) -> Result<(), TrackingError> {
@@ -75,11 +100,15 @@ fn fill(tx: &mut Tx<'_>, runs: &mut [(i64, Run)]) -> Result<(), TrackingError> {
             run.tags.insert(row.get(1)?, row.get(2)?);
         }
     }
-    let select = "SELECT m.run, k.name, m.class, m.value, m.at_ms, m.step FROM latest_metric m JOIN metric_key k ON k.key = m.key WHERE m.run IN ";
-    for row in rows_of(tx, &keys, select, " ORDER BY m.run, k.name")? {
-        if let Some(run) = by_key.get_mut(&row.get(0)?) {
+    // In the order of their table, and named and sorted here: for the database that is a join and a sort of every value.
+    let select = "SELECT run, key, class, value, at_ms, step FROM latest_metric WHERE run IN ";
+    let latest = rows_of(tx, &keys, select, "")?;
+    let names = metric_names(tx, &latest)?;
+    for row in &latest {
+        let (run, name) = (by_key.get_mut(&row.get(0)?), names.get(&row.get(1)?));
+        if let (Some(run), Some(name)) = (run, name) {
             run.metrics.push(MetricPoint {
-                key: row.get(1)?,
+                key: name.clone(),
                 value: join(row.get(2)?, row.get(3)?),
                 timestamp_ms: row.get(4)?,
                 step: row.get(5)?,
@@ -87,6 +116,9 @@ fn fill(tx: &mut Tx<'_>, runs: &mut [(i64, Run)]) -> Result<(), TrackingError> {
                 dataset: None,
             });
         }
+    }
+    for run in by_key.values_mut() {
+        run.metrics.sort_unstable_by(|a, b| a.key.cmp(&b.key));
     }
     let select = "SELECT i.run, i.tags, d.name, d.digest, d.source_type, d.source, d.schema_text, d.profile FROM run_dataset i JOIN dataset d ON d.key = i.dataset WHERE i.run IN ";
     for row in rows_of(tx, &keys, select, " ORDER BY i.run, i.seq, i.dataset")? {
