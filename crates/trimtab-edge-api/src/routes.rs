@@ -147,6 +147,8 @@ pub(crate) fn documented() -> Documented {
             .query([flag("force", "Also where nobody could administer tokens afterwards.")]).raw_answer("application/json"), access::revoke_token)
         .add(operation(Route::get("/api/v1/workspaces", Admin, "workspace"), "listWorkspaces", "Workspaces, by name.")
             .answers_list::<wire::WorkspaceInfo>(), access::workspaces)
+        .add(operation(Route::post("/api/v1/workspaces", Admin, "workspace"), "createWorkspace", "Make a workspace; where tokens are asked for, as an administrator of `default`.")
+            .body::<wire::NewWorkspace>().answers::<wire::WorkspaceInfo>(), access::create_workspace)
         .add(operation(Route::get("/api/v1/audit", Admin, "audit"), "listAudit", "The audit trail, newest first.")
             .query([LIMIT, PAGE]).answers_list::<wire::AuditRow>(), access::audit)
         .add(operation(Route::get("/metrics", Read, "metric"), "getMetrics", "Metrics for Prometheus.")

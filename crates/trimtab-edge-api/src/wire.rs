@@ -20,8 +20,8 @@ mod table;
 
 pub use alias::AliasMove;
 pub use common::{
-    AuditRow, ClockState, ErrorBody, ErrorDetail, List, NewTokenAnswer, ObjectRef, Problem,
-    ServerInfo, Timestamp, TokenInfo, WorkspaceInfo,
+    AuditRow, ClockState, ErrorBody, ErrorDetail, List, NewTokenAnswer, NewWorkspace, ObjectRef,
+    Problem, ServerInfo, Timestamp, TokenInfo, WorkspaceInfo,
 };
 pub use data::{
     ColumnProfile, ColumnSchema, DatasetVersion, NumericProfile, QuarantineRow, ValueCount,

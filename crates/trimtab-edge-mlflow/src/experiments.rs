@@ -43,7 +43,9 @@ pub(crate) async fn get(
         .tracking
         .get_experiment(&scope, input.experiment()?)
         .await?;
-    Ok(Json(json!({ "experiment": wire::experiment(&found) })))
+    Ok(Json(
+        json!({ "experiment": wire::experiment(&scope, &found) }),
+    ))
 }
 
 pub(crate) async fn get_by_name(
@@ -56,7 +58,9 @@ pub(crate) async fn get_by_name(
         .tracking
         .get_experiment_by_name(&scope, &name)
         .await?;
-    Ok(Json(json!({ "experiment": wire::experiment(&found) })))
+    Ok(Json(
+        json!({ "experiment": wire::experiment(&scope, &found) }),
+    ))
 }
 
 pub(crate) async fn delete(
@@ -88,13 +92,11 @@ pub(crate) async fn update(
     CallScope(scope): CallScope,
     input: Input,
 ) -> Answer {
-    let experiment = input.experiment()?;
-    if let Some(name) = input.text("new_name")?.filter(|name| !name.is_empty()) {
-        services
-            .tracking
-            .rename_experiment(&scope, experiment, &name)
-            .await?;
-    }
+    let (experiment, name) = (input.experiment()?, input.required("new_name")?);
+    services
+        .tracking
+        .rename_experiment(&scope, experiment, &name)
+        .await?;
     Ok(wire::nothing())
 }
 
@@ -103,7 +105,8 @@ pub(crate) async fn set_tag(
     CallScope(scope): CallScope,
     input: Input,
 ) -> Answer {
-    let (key, value) = (input.required("key")?, input.present("value")?);
+    let key = input.required("key")?;
+    let value = input.text("value")?.unwrap_or_default();
     services
         .tracking
         .set_experiment_tag(&scope, input.experiment()?, &key, &value)
@@ -137,6 +140,10 @@ pub(crate) async fn search(
         page_token: input.text("page_token")?,
     };
     let page = services.tracking.search_experiments(&scope, search).await?;
-    let items: Vec<Value> = page.items.iter().map(wire::experiment).collect();
+    let items: Vec<Value> = page
+        .items
+        .iter()
+        .map(|one| wire::experiment(&scope, one))
+        .collect();
     Ok(wire::list("experiments", items, page.next))
 }

@@ -5,7 +5,7 @@ use http::{HeaderValue, header};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use trimtab_edge::{CallScope, Failure};
-use trimtab_tracking::MetricPoint;
+use trimtab_tracking::{HistoryPage, MetricPoint};
 use trimtab_types::{Coded, ErrorCode, PageToken};
 
 use crate::{
@@ -81,12 +81,24 @@ pub(crate) async fn get(
     CallScope(scope): CallScope,
     input: Input,
 ) -> Result<Response, Refusal> {
-    let (run, key) = (input.run()?, input.required("metric_key")?);
-    let (limit, token) = (input.limit("max_results")?, input.text("page_token")?);
-    let page = services
-        .tracking
-        .metric_history(&scope, run, &key, limit, token.as_deref())
-        .await?;
+    let key = input.required("metric_key")?;
+    let (limit, token) = (
+        input.positive_limit("max_results")?,
+        input.text("page_token")?,
+    );
+    let found = match input.run() {
+        Ok(run) => services
+            .tracking
+            .metric_history(&scope, run, &key, limit, token.as_deref())
+            .await
+            .map_err(Refusal::from),
+        Err(refusal) => Err(refusal),
+    };
+    let page = match found {
+        // To MLflow, a run that is not there is one without points.
+        Err(Refusal(failure)) if failure.code == ErrorCode::NotFound => HistoryPage::default(),
+        found => found?,
+    };
     let points = Points {
         metrics: page
             .points

@@ -143,11 +143,6 @@ impl Input {
             .ok_or_else(|| Refusal::missing(field))
     }
 
-    /// A text that must be there, and may be empty.
-    pub(crate) fn present(&self, field: &str) -> Result<String, Refusal> {
-        self.text(field)?.ok_or_else(|| Refusal::missing(field))
-    }
-
     /// A 64-bit integer, if it is there.
     pub(crate) fn integer(&self, field: &str) -> Result<Option<i64>, Refusal> {
         let Some(value) = self.get(field) else {
@@ -412,34 +407,28 @@ pub(crate) fn run_id(text: &str) -> Result<RunId, Refusal> {
 }
 
 pub(crate) fn experiment_id(text: &str) -> Result<i64, Refusal> {
-    let is_word = !text.is_empty()
-        && text.len() <= 64
-        && text
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
-    if !is_word {
-        return Err(Refusal::invalid(
-            "experiment_id",
-            format!(
-                "Invalid experiment ID: '{}'",
-                text.chars().take(80).collect::<String>()
-            ),
-        ));
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(bad_experiment_id("experiment_id", text));
     }
-    text.parse()
-        .map_err(|_| Refusal::not_found(format!("No Experiment with id={text} exists")))
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(80).collect();
+        Refusal::not_found(format!("No Experiment with id={shown} exists"))
+    })
+}
+
+fn bad_experiment_id(field: &str, text: &str) -> Refusal {
+    let shown: String = text.chars().take(80).collect();
+    Refusal::invalid(
+        field,
+        format!("Invalid experiment ID '{shown}'. Experiment ID must be a valid integer."),
+    )
 }
 
 /// The experiments of a search: a number that names none is one without runs, what is no number is refused.
 pub(crate) fn experiment_ids(input: &Input) -> Result<Vec<i64>, Refusal> {
     let read = |text: &String| {
-        text.parse().map_err(|_| {
-            let shown: String = text.chars().take(80).collect();
-            Refusal::invalid(
-                "experiment_ids",
-                format!("Invalid experiment ID: '{shown}'"),
-            )
-        })
+        text.parse()
+            .map_err(|_| bad_experiment_id("experiment_ids", text))
     };
     input.texts("experiment_ids")?.iter().map(read).collect()
 }

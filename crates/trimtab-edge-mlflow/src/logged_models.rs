@@ -98,11 +98,11 @@ pub(crate) async fn set_tags(
     input: Input,
 ) -> Answer {
     let (model, tags) = (input.logged_model()?, input.pairs("tags")?);
-    let model = services
+    services
         .tracking
         .set_logged_model_tags(&scope, model, tags)
         .await?;
-    Ok(answer(&model))
+    Ok(wire::nothing())
 }
 
 pub(crate) async fn delete_tag(

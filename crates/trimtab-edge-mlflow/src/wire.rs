@@ -6,7 +6,7 @@ use http::{HeaderValue, header};
 use serde_json::{Map, Value, json};
 use trimtab_registry::{ModelVersion, RegisteredModel, VersionStatus};
 use trimtab_tracking::{Experiment, LoggedModel, LoggedModelStatus, MetricPoint};
-use trimtab_types::PageToken;
+use trimtab_types::{PageToken, Scope};
 
 use crate::refusal::Refusal;
 
@@ -69,7 +69,7 @@ fn pairs<'p>(pairs: impl IntoIterator<Item = (&'p String, &'p String)>) -> Value
         .collect()
 }
 
-pub(crate) fn experiment(experiment: &Experiment) -> Value {
+pub(crate) fn experiment(scope: &Scope, experiment: &Experiment) -> Value {
     object([
         ("experiment_id", experiment.id.to_string().into()),
         ("name", experiment.name.as_str().into()),
@@ -81,6 +81,7 @@ pub(crate) fn experiment(experiment: &Experiment) -> Value {
         ("last_update_time", experiment.updated_at.as_millis().into()),
         ("creation_time", experiment.created_at.as_millis().into()),
         ("tags", pairs(&experiment.tags)),
+        ("workspace", scope.workspace.as_str().into()),
     ])
 }
 

@@ -56,13 +56,23 @@ pub(crate) async fn guard(
         Err(refused) => (refused.response, refused.scope),
     };
     let about = response.extensions().get::<AuditObject>().cloned();
+    // Whoever reads the log could use a ticket as its bearer does.
+    let path = match row {
+        Some((_, route)) if route.path.contains("{ticket}") => route.path.to_owned(),
+        _ => path,
+    };
+    let reason = response
+        .extensions()
+        .get::<Failure>()
+        .map(|failure| failure.message.clone());
     let (mut response, status) = shaped(edge, response, &id).await;
     guard
         .metrics
         .count(edge, status, started.elapsed().as_secs_f64());
     let principal = scope.as_ref().map_or("-", |scope| &scope.principal.name);
     if status >= 500 {
-        tracing::warn!(%method, path, status, principal, request_id = %id.0, "request failed");
+        let reason = reason.as_deref().unwrap_or("it was not said");
+        tracing::warn!(%method, path, status, principal, request_id = %id.0, reason, "request failed");
     } else {
         tracing::debug!(
             target: "access", %method, path, status, principal, request_id = %id.0,

@@ -43,6 +43,16 @@ pub enum BindError {
     },
 }
 
+/// The first port behind a taken one that nobody listens on, or any that is free.
+fn free_near(taken: SocketAddr) -> SocketAddr {
+    let at = |port| SocketAddr::new(taken.ip(), port);
+    (1..=20)
+        .filter_map(|step| taken.port().checked_add(step))
+        .map(at)
+        .find(|address| std::net::TcpListener::bind(address).is_ok())
+        .unwrap_or_else(|| at(0))
+}
+
 impl Coded for BindError {
     fn code(&self) -> ErrorCode {
         match self {
@@ -55,9 +65,8 @@ impl Coded for BindError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Taken { address, .. } => Some(format!(
-                "stop it, or choose another port: `--listen {}:{}`",
-                address.ip(),
-                address.port().wrapping_add(1)
+                "stop it, or choose another port: `--listen {}`",
+                free_near(*address)
             )),
             Self::Address(_) => {
                 Some("write it as 127.0.0.1:5000, [::1]:5000 or localhost:5000".to_owned())

@@ -62,7 +62,24 @@ fn mlflow(failure: &Failure) -> Value {
     } else {
         word
     };
-    json!({ "error_code": word, "message": failure.told() })
+    let mut error = json!({ "error_code": word, "message": failure.told() });
+    if let Some((state, class)) = classified(word) {
+        error["sqlstate"] = state.into();
+        error["error_class"] = class.into();
+    }
+    error
+}
+
+/// The SQLSTATE and error class that MLflow 3.17 sends with an error code (`mlflow/error_classification.py`).
+fn classified(word: &str) -> Option<(&'static str, &'static str)> {
+    Some(match word {
+        "RESOURCE_DOES_NOT_EXIST" | "ENDPOINT_NOT_FOUND" => ("KAM00", "RESOURCE_NOT_FOUND"),
+        "RESOURCE_ALREADY_EXISTS" => ("KAM00", "RESOURCE_ALREADY_EXISTS"),
+        "INVALID_PARAMETER_VALUE" => ("KAM00", "INVALID_PARAMETER_VALUE"),
+        "PERMISSION_DENIED" => ("KAM00", "PERMISSION_DENIED"),
+        "TEMPORARILY_UNAVAILABLE" | "INTERNAL_ERROR" => ("XXM00", "CLIENT_INTERNAL_ERROR"),
+        _ => return None,
+    })
 }
 
 /// The V2 protocol's error object.
@@ -128,7 +145,12 @@ mod tests {
         ];
         for (code, status, word) in cases {
             let failure = Failure::new(code.clone(), "it failed").hint("do this");
-            assert_eq!(mlflow(&failure)["error_code"], word);
+            let said = mlflow(&failure);
+            assert_eq!(said["error_code"], word);
+            assert_eq!(
+                said["sqlstate"].is_string(),
+                said["error_class"].is_string()
+            );
             assert_eq!(oip(&failure)["error"], "it failed (hint: do this)");
             assert_eq!(api(&failure, "r")["error"]["code"], code.as_str());
             // gRPC's statuses have a test of their own.

@@ -21,8 +21,8 @@ use crate::{
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Commands that talk to a server find it by --server, TRIMTAB_SERVER, `server:` in ./trimtab.yaml, or at \
-        http://127.0.0.1:5000; they send the token in TRIMTAB_TOKEN.\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 the server \
+    after_help = "Commands that talk to a server find it by --server, TRIMTAB_SERVER, MLFLOW_TRACKING_URI, `server:` in ./trimtab.yaml, or \
+        at http://127.0.0.1:5000; they send the token in TRIMTAB_TOKEN.\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 the server \
         cannot be reached, 4 the server or the input says no."
 )]
 pub(crate) struct Cli {
@@ -105,6 +105,9 @@ pub(crate) enum Command {
     /// Make, list and revoke access tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Make and list workspaces: what is in one is unknown in another.
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// Remove for good what was deleted: runs, experiments, logged models, with their files (role admin).
     Gc(GcArgs),
     /// Copy everything of a running server into a folder; again, only what is new (role admin).
@@ -297,6 +300,19 @@ pub(crate) struct ModelsServeArgs {
     /// Listen on other addresses than loopback, where everybody may ask.
     #[arg(long)]
     pub(crate) insecure_no_auth: bool,
+}
+
+/// What to do with workspaces.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkspaceCommand {
+    /// Make a workspace (role admin in the workspace `default`).
+    Create {
+        /// Its name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// List the workspaces that may be entered.
+    List,
 }
 
 /// What to do with tokens.

@@ -21,9 +21,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of the server that `--server`, `TRIMTAB_SERVER` or `server:` of trimtab.yaml names.
+    /// A client of the server at [`address`].
     pub(crate) fn new(server: Option<&str>, workspace: Option<&str>) -> anyhow::Result<Self> {
-        let url = with_scheme(resolve(server));
+        let url = address(server)?;
         let builder = reqwest::Client::builder();
         // No proxy leads to this machine; one that the environment names for the world would be asked all the same.
         let builder = if is_loopback(&url) {
@@ -39,7 +39,7 @@ impl Client {
             .context("the HTTP client cannot be set up")?;
         Ok(Self {
             http,
-            url: url.trim_end_matches('/').to_owned(),
+            url,
             workspace: workspace.map(str::to_owned),
         })
     }
@@ -187,12 +187,22 @@ async fn refusal(url: &str, response: Response) -> anyhow::Error {
     }
 }
 
-/// The server that a recorded command logs to: what its own MLFLOW_TRACKING_URI names comes before the project's.
-pub(crate) fn recorded_at(server: Option<&str>) -> String {
-    named(server).unwrap_or_else(|| DEFAULT.to_owned())
+/// The server that a command talks to, or that a recorded one logs to.
+pub(crate) fn address(server: Option<&str>) -> anyhow::Result<String> {
+    let url = named(server).unwrap_or_else(|| DEFAULT.to_owned());
+    if url.starts_with("http://") || url.starts_with("https://") {
+        return Ok(url);
+    }
+    let scheme = url.split("://").next().unwrap_or_default();
+    Err(Told::new(
+        Exit::Usage,
+        format!("a server is not reached by `{scheme}://`"),
+    )
+    .hint("its address begins with http:// or https://, such as http://127.0.0.1:5000")
+    .into())
 }
 
-/// The same, where somebody names one.
+/// The server that `--server`, TRIMTAB_SERVER, MLFLOW_TRACKING_URI or `server:` of trimtab.yaml names, in this order.
 pub(crate) fn named(server: Option<&str>) -> Option<String> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let of_mlflow = || variable("MLFLOW_TRACKING_URI").filter(|uri| uri.starts_with("http"));
@@ -211,18 +221,6 @@ fn with_scheme(url: String) -> String {
     } else {
         format!("http://{url}")
     }
-}
-
-fn resolve(server: Option<&str>) -> String {
-    if let Some(server) = server {
-        return server.to_owned();
-    }
-    if let Ok(server) = env::var("TRIMTAB_SERVER")
-        && !server.is_empty()
-    {
-        return server;
-    }
-    of_project().unwrap_or_else(|| DEFAULT.to_owned())
 }
 
 fn of_project() -> Option<String> {

@@ -19,6 +19,7 @@ mod run;
 mod server;
 mod sync;
 mod token;
+mod workspace;
 
 use std::{future::Future, process::ExitCode};
 
@@ -90,6 +91,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Repro(args) => repro::run(&context, args),
         Command::Rollout(command) => done(on_one_core(rollout::run(&context, command))),
         Command::Token(command) => done(on_one_core(token::run(&context, command))),
+        Command::Workspace(command) => done(on_one_core(workspace::run(&context, command))),
         Command::Gc(args) => done(on_one_core(gc::run(&context, args))),
         Command::Backup(args) => done(on_one_core(backup::run(&context, args))),
         Command::Restore(args) => done(on_one_core(restore::run(&context, args))),

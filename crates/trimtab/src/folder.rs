@@ -43,6 +43,7 @@ impl DataFolder {
     /// Opens a folder, made when it is not there, and holds it.
     pub(crate) fn open(path: &Path, clock: ClockKind) -> anyhow::Result<Self> {
         fs::create_dir_all(path).map_err(|error| unusable("make", path, &error))?;
+        require_ours(path)?;
         let lock = hold(path)?;
         check_format(path, clock)?;
         Ok(Self {
@@ -57,6 +58,34 @@ impl DataFolder {
         fs::create_dir_all(&path).map_err(|error| unusable("make", &path, &error))?;
         Ok(path)
     }
+}
+
+/// A folder that holds other things is somebody's: ours would lie among them.
+fn require_ours(path: &Path) -> anyhow::Result<()> {
+    if path.join("FORMAT").exists() {
+        return Ok(());
+    }
+    let error = |error| unusable("read", path, &error);
+    for entry in fs::read_dir(path).map_err(error)? {
+        let name = entry.map_err(error)?.file_name();
+        // A first start that was interrupted; the root of a file system.
+        if name != "LOCK" && name != "lost+found" {
+            return Err(Told::new(
+                Exit::Failed,
+                format!(
+                    "{} holds other files (`{}`) and is no data folder",
+                    path.display(),
+                    name.to_string_lossy()
+                ),
+            )
+            .hint(format!(
+                "choose an empty folder, or a new one: `--data-dir {}`",
+                path.join("trimtab-data").display()
+            ))
+            .into());
+        }
+    }
+    Ok(())
 }
 
 fn hold(path: &Path) -> anyhow::Result<File> {
@@ -166,6 +195,32 @@ fn check_format(path: &Path, clock: ClockKind) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Holds a folder to the database that its records are in: with another one, all of them would seem gone.
+pub(crate) fn require_database(path: &Path, is_postgres: bool) -> anyhow::Result<()> {
+    const LINE: &str = "database postgres";
+    let place = path.join("FORMAT");
+    let text = fs::read_to_string(&place).map_err(|error| unusable("read", &place, &error))?;
+    let was_postgres = text.lines().any(|line| line == LINE);
+    let (message, hint) = match (was_postgres, is_postgres) {
+        (true, false) => (
+            "belongs to a server whose records are in PostgreSQL",
+            "name its database with `--database` (or TRIMTAB_DATABASE)",
+        ),
+        (false, true) if path.join("trimtab.db").exists() => (
+            "holds its records in trimtab.db, and would begin empty in PostgreSQL",
+            "leave `--database` out, or start a second server on a new folder and bring the records to it: `trimtab import mlflow http://FIRST --server http://SECOND`",
+        ),
+        (false, true) => return write_synced(path, &place, &format!("{text}{LINE}\n")),
+        (true, true) | (false, false) => return Ok(()),
+    };
+    Err(Told::new(
+        Exit::Failed,
+        format!("the data folder {} {message}", path.display()),
+    )
+    .hint(hint)
+    .into())
+}
+
 /// Temporary name, sync, rename: a kill in between leaves no half file.
 fn write_synced(folder: &Path, place: &Path, text: &str) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
@@ -201,6 +256,37 @@ fn unusable(action: &str, path: &Path, error: &io::Error) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_of_other_files_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("LOCK"), "").unwrap();
+        fs::write(folder.path().join("mlflow.db"), "").unwrap();
+        let refused = DataFolder::open(folder.path(), ClockKind::Live).unwrap_err();
+        assert!(refused.to_string().contains("`mlflow.db`"), "{refused}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        fs::remove_file(folder.path().join("mlflow.db")).unwrap();
+        assert!(DataFolder::open(folder.path(), ClockKind::Live).is_ok());
+    }
+
+    #[test]
+    fn a_folder_stays_with_its_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let data = DataFolder::open(&path, ClockKind::Live).unwrap();
+        require_database(&path, false).unwrap();
+        require_database(&path, true).unwrap();
+        require_database(&path, true).unwrap();
+        let refused = require_database(&path, false).unwrap_err();
+        assert!(refused.to_string().contains("in PostgreSQL"), "{refused}");
+        drop(data);
+        DataFolder::open(&path, ClockKind::Live).unwrap();
+        let path = folder.path().join("embedded");
+        let _data = DataFolder::open(&path, ClockKind::Live).unwrap();
+        fs::write(path.join("trimtab.db"), "").unwrap();
+        let refused = require_database(&path, true).unwrap_err();
+        assert!(refused.to_string().contains("trimtab.db"), "{refused}");
+    }
 
     #[test]
     fn one_process_at_a_time_and_its_clock_for_ever() {

@@ -3,6 +3,7 @@
 //! The script's own client speaks to the relay, which knows from its requests which runs the script makes. What is seen
 //! of the process from outside is recorded by `trimtab-record`.
 
+mod permission;
 mod relay;
 mod session;
 mod sink;

@@ -30,7 +30,7 @@ use trimtab_wiring::{ChampionReferences, DatasetChecks, RegistryModels};
 
 use crate::{
     config::{self, Config},
-    folder::{ClockKind, DataFolder},
+    folder::{ClockKind, DataFolder, require_database},
     keeper,
     recording::RecordedStages,
     told::{Exit, Told, told},
@@ -214,6 +214,7 @@ impl Running {
 
 /// The database of a data folder, migrated.
 pub(crate) async fn open_database(url: Option<&str>, folder: &Path) -> anyhow::Result<Db> {
+    require_database(folder, url.is_some())?;
     let db = match url {
         Some(url) => Db::open_postgres(url).await,
         None => Db::open_sqlite(&folder.join("trimtab.db")),
@@ -308,6 +309,17 @@ async fn build(
     )
     .await
     .map_err(|error| told(&error))?;
+    if blobs.is_foreign().await.map_err(|error| told(&error))? {
+        return Err(Told::new(
+            Exit::Failed,
+            format!(
+                "the database names files that the data folder {} does not have",
+                folder.path.display()
+            ),
+        )
+        .hint("start the server on the folder that belongs to this database: `--data-dir`")
+        .into());
+    }
     let events = EventLog::open(&folder.inside("events")?, db.clone(), clock.clone(), tasks)
         .await
         .map_err(|error| told(&error))?;

@@ -899,7 +899,8 @@ export interface paths {
         /** Workspaces, by name. */
         get: operations["listWorkspaces"];
         put?: never;
-        post?: never;
+        /** Make a workspace; where tokens are asked for, as an administrator of `default`. */
+        post: operations["createWorkspace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1833,6 +1834,8 @@ export interface components {
             name: string;
             /** @description Its params. */
             params?: components["schemas"]["Pair"][];
+            /** @description Where the files below `EXPERIMENT/models/m-ID/artifacts` of the server's tree lie, when it reads them in another store. */
+            reference?: string | null;
             /** @description The run that made it. */
             source_run?: string | null;
             /** @description `PENDING`, `READY` or `FAILED`. */
@@ -2038,6 +2041,8 @@ export interface components {
             name: string;
             /** @description Its params. */
             params?: components["schemas"]["Pair"][];
+            /** @description Where the files below `EXPERIMENT/ID/artifacts` of the server's tree lie, when it reads them in another store. */
+            reference?: string | null;
             /**
              * Format: int64
              * @description When it began.
@@ -2322,6 +2327,11 @@ export interface components {
             /** @description The whole text, to be given as Bearer, as MLflow's password or as `x-api-key`. */
             token: string;
         };
+        /** @description A workspace to make. */
+        NewWorkspace: {
+            /** @description Its name. */
+            name: string;
+        };
         /** @description What was learned from a column of numbers. */
         NumericProfile: {
             /** @description Values by bin. */
@@ -2455,8 +2465,10 @@ export interface components {
         Problem: {
             /** @description What to do about it. */
             hint?: string | null;
-            /** @description What. */
+            /** @description What is wrong. */
             message: string;
+            /** @description Of what: `onnx runtime`, `disk`, `endpoint`. */
+            what: string;
         };
         /** @description A registered project. */
         ProjectInfo: {
@@ -4779,6 +4791,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List"];
+                };
+            };
+            /** @description Refused, or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    createWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWorkspace"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceInfo"];
                 };
             };
             /** @description Refused, or failed. */

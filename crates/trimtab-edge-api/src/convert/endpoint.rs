@@ -37,6 +37,7 @@ pub(crate) fn endpoint(
         revisions: revisions.into_iter().map(revision).collect(),
         traffic: traffic(&endpoint.traffic),
         waiting: waiting.map(|waiting| Problem {
+            what: "endpoint".to_owned(),
             message: waiting.why,
             hint: waiting.hint,
         }),

@@ -14,7 +14,7 @@ use crate::{
     extract::{Json as Body, Query},
     handlers::{Answer, Paging, bounded, place},
     state::Api,
-    wire::{AuditRow, List, NewToken, NewTokenAnswer, TokenInfo, WorkspaceInfo},
+    wire::{AuditRow, List, NewToken, NewTokenAnswer, NewWorkspace, TokenInfo, WorkspaceInfo},
 };
 
 pub(crate) async fn tokens(
@@ -79,6 +79,15 @@ pub(crate) async fn workspaces(
             .map(convert::access::workspace)
             .collect(),
     )))
+}
+
+pub(crate) async fn create_workspace(
+    State(api): State<Api>,
+    CallScope(scope): CallScope,
+    Body(request): Body<NewWorkspace>,
+) -> Answer<WorkspaceInfo> {
+    let workspace = api.access.create_workspace(&scope, &request.name).await?;
+    Ok(Json(convert::access::workspace(workspace)))
 }
 
 pub(crate) async fn audit(

@@ -22,17 +22,19 @@ pub(crate) async fn server(
     // Looking for the library walks folders.
     let found =
         tokio::task::spawn_blocking(move || OnnxRuntime::locate(configured.as_deref())).await;
-    let (onnx_runtime, problems) = match found {
+    let (onnx_runtime, mut problems) = match found {
         Ok(Ok(runtime)) => (Some(runtime.library().display().to_string()), Vec::new()),
         Ok(Err(error)) => (
             None,
             vec![Problem {
+                what: "onnx runtime".to_owned(),
                 message: error.to_string(),
                 hint: error.hint(),
             }],
         ),
         Err(_) => (None, Vec::new()),
     };
+    problems.extend(api.tracking.room().and_then(|(free, all)| full(free, all)));
     Json(ServerInfo {
         version: process.version.to_owned(),
         workspace: scope.workspace.to_string(),
@@ -46,6 +48,23 @@ pub(crate) async fn server(
         started_at: process.started_at.into(),
         onnx_runtime,
         problems,
+    })
+}
+
+/// A disk on which the next writes may fail.
+fn full(free: u64, all: u64) -> Option<Problem> {
+    const LITTLE: u64 = 256 << 20;
+    (free < LITTLE.min(all / 10)).then(|| Problem {
+        what: "disk".to_owned(),
+        message: format!(
+            "the disk of the data folder has room for {} MiB more, of {} MiB",
+            free >> 20,
+            all >> 20
+        ),
+        hint: Some(
+            "make room, or remove what was deleted with `trimtab gc`: writes are refused while there is none, and nothing that was acknowledged is lost"
+                .to_owned(),
+        ),
     })
 }
 

@@ -89,7 +89,9 @@ pub struct ServerInfo {
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// What.
+    /// Of what: `onnx runtime`, `disk`, `endpoint`.
+    pub what: String,
+    /// What is wrong.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
@@ -132,6 +134,14 @@ pub struct NewTokenAnswer {
     pub token: String,
     /// The token.
     pub info: TokenInfo,
+}
+
+/// A workspace to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWorkspace {
+    /// Its name.
+    pub name: String,
 }
 
 /// A workspace.

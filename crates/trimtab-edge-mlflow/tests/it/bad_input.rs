@@ -193,7 +193,7 @@ async fn unknown_ids_are_not_found() {
                 json!({ "run_id": "nonsense", "key": "k", "value": "v" }),
             ),
             ("experiments/delete", json!({ "experiment_id": "77" })),
-            ("runs/create", json!({ "experiment_id": "abc" })),
+            ("runs/create", json!({ "experiment_id": "78" })),
             ("logged-models", json!({ "experiment_id": "77" })),
         ] {
             let refused = harness.refused(path, body).await;
@@ -209,7 +209,6 @@ async fn unknown_ids_are_not_found() {
             &format!("logged-models/m-{id}"),
             "logged-models/x",
             "runs/get?run_id=a",
-            "metrics/get-history?run_id=a&metric_key=k",
         ] {
             let (status, body) = harness.get(&format!("/api/2.0/mlflow/{path}")).await;
             assert_eq!(
@@ -220,6 +219,25 @@ async fn unknown_ids_are_not_found() {
         }
         let (status, _) = harness.get("/api/2.0/mlflow/nothing/here").await;
         assert_eq!(status, StatusCode::NOT_FOUND);
+        for run in ["a", &id] {
+            let path = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=k");
+            assert_eq!(
+                harness.get(&path).await,
+                (StatusCode::OK, json!({})),
+                "{run}"
+            );
+        }
+        let refused = harness
+            .refused("runs/create", json!({ "experiment_id": "abc" }))
+            .await;
+        assert_eq!(
+            refused,
+            (
+                400,
+                "INVALID_PARAMETER_VALUE".to_owned(),
+                "Invalid experiment ID 'abc'. Experiment ID must be a valid integer.".to_owned()
+            )
+        );
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
-    what: &'static str,
+    what: String,
     /// `ok`, `warning` or `error`.
     state: &'static str,
     message: String,
@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<ExitCode> {
     match client.get::<ServerInfo>("server").await {
         Ok(server) => {
             findings.push(Finding {
-                what: "server",
+                what: "server".to_owned(),
                 state: "ok",
                 message: format!(
                     "{} runs Trimtab {} on {}; you are `{}` ({}) in workspace `{}`",
@@ -46,15 +46,15 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<ExitCode> {
             });
             if let Some(library) = server.onnx_runtime {
                 findings.push(Finding {
-                    what: "onnx runtime",
+                    what: "onnx runtime".to_owned(),
                     state: "ok",
                     message: format!("the server uses {library}"),
                     hint: None,
                 });
             }
-            // No model is served without it: an error of the machine, though the server itself is healthy (exit 0).
+            // Errors of the machine, though the server itself is healthy (exit 0).
             findings.extend(server.problems.into_iter().map(|problem| Finding {
-                what: "onnx runtime",
+                what: problem.what,
                 state: "error",
                 message: problem.message,
                 hint: problem.hint,
@@ -72,7 +72,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<ExitCode> {
                 exit = ExitCode::from(code as u8);
             }
             findings.push(Finding {
-                what: "server",
+                what: "server".to_owned(),
                 state: if is_alive { "warning" } else { "error" },
                 message: message.trim_start_matches("error: ").to_owned(),
                 hint,
@@ -118,7 +118,7 @@ fn configuration(context: &Context) -> Finding {
         }
     };
     Finding {
-        what: "configuration",
+        what: "configuration".to_owned(),
         state,
         message,
         hint,
@@ -134,13 +134,13 @@ fn program(name: &'static str, arguments: &[&str], needed: &str) -> Finding {
         .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     match said {
         Some(message) => Finding {
-            what: name,
+            what: name.to_owned(),
             state: "ok",
             message,
             hint: None,
         },
         None => Finding {
-            what: name,
+            what: name.to_owned(),
             state: "warning",
             message: format!("`{name}` cannot be run; {needed}"),
             hint: Some(format!("install {name}")),

@@ -7,8 +7,9 @@ use trimtab_transfer::{ExportOptions, ExportReport, Peer, export};
 
 use super::{
     Context,
-    import::{explain, peer_token, progress, resolve, trimtab},
+    import::{explain, peer_token, progress, require_another, resolve, trimtab},
 };
+use crate::told::{Exit, Told};
 
 /// To which tool.
 #[derive(Debug, Subcommand)]
@@ -33,8 +34,18 @@ pub(crate) struct ExportMlflowArgs {
 
 pub(super) async fn run(context: &Context, command: ExportCommand) -> anyhow::Result<()> {
     let ExportCommand::Mlflow(args) = command;
-    let target =
-        Peer::mlflow(&resolve(&args.target)?, peer_token()).map_err(|error| explain(&error))?;
+    let address = resolve(&args.target)?;
+    if !address.starts_with("http://") && !address.starts_with("https://") {
+        let scheme = address.split("://").next().unwrap_or_default();
+        return Err(Told::new(
+            Exit::Refused,
+            format!("`{scheme}` is no MLflow server: an export is written by HTTP"),
+        )
+        .hint("start one on that store with `mlflow server`, and name it: http://127.0.0.1:5000")
+        .into());
+    }
+    require_another(context, &address).await?;
+    let target = Peer::mlflow(&address, peer_token()).map_err(|error| explain(&error))?;
     let source = trimtab(context)?;
     let bar = progress();
     let options = ExportOptions {

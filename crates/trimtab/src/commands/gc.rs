@@ -81,9 +81,7 @@ fn text(answer: &GcAnswer) -> String {
     }
     if answer.kept > 0 {
         let kept = answer.kept;
-        lines.push(format!(
-            "{kept} stay, because a model version needs their files or because something in them stays:"
-        ));
+        lines.push(format!("{kept} of what was deleted stay:"));
         lines.extend(answer.kept_names.iter().map(|name| format!("  {name}")));
     }
     lines.join("\n")

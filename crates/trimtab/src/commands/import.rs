@@ -5,6 +5,7 @@ use std::{env, fmt::Write as _, fs};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use trimtab_blob::{S3, S3Location};
+use trimtab_db::DbError;
 use trimtab_transfer::{
     ArtifactRoot, Artifacts, ImportOptions, ImportReport, Peer, Source, TransferError, import,
 };
@@ -67,6 +68,9 @@ pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Re
         .await
         .map_err(|error| explain(&error))?;
     let is_server = address.starts_with("http");
+    if is_server {
+        require_another(context, &address).await?;
+    }
     let artifacts = match args.artifacts {
         Some(ArtifactsArg::Reference) => Artifacts::Reference,
         Some(ArtifactsArg::Copy) => Artifacts::Copy,
@@ -157,6 +161,38 @@ pub(super) fn trimtab(context: &Context) -> anyhow::Result<Peer> {
     .map_err(|error| explain(&error))
 }
 
+/// Refuses a server that would be read and written at once: in one workspace, each record would meet itself.
+pub(super) async fn require_another(context: &Context, other: &str) -> anyhow::Result<()> {
+    if context.global.workspace.is_some() {
+        return Ok(());
+    }
+    let ours = context.client()?.url().to_owned();
+    let (here, there) = (places(&ours).await, places(other).await);
+    if here.iter().any(|place| there.contains(place)) {
+        return Err(Told::new(
+            Exit::Refused,
+            format!("{ours} is both the Trimtab server and the MLflow server of this command"),
+        )
+        .hint("name the MLflow server, and with --server the Trimtab server")
+        .into());
+    }
+    Ok(())
+}
+
+/// The addresses that a URL leads to; none where nobody knows its name, which the first request tells.
+async fn places(url: &str) -> Vec<std::net::SocketAddr> {
+    let Some((host, port)) = url::Url::parse(url).ok().and_then(|url| {
+        let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
+        Some((host, url.port_or_known_default()?))
+    }) else {
+        return Vec::new();
+    };
+    match tokio::net::lookup_host((host, port)).await {
+        Ok(found) => found.collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
 /// A line that says how far it is, where a person looks on.
 pub(super) fn progress() -> ProgressBar {
     if output::shows_progress() {
@@ -181,11 +217,13 @@ pub(crate) fn explain(error: &TransferError) -> anyhow::Error {
     }
     let exit = match error {
         TransferError::Unreachable { .. } => Exit::Unreachable,
-        TransferError::Refused {
+        TransferError::Db(DbError::Open { .. })
+        | TransferError::Refused {
             status: 400..=499, ..
         }
         | TransferError::Collisions { .. }
         | TransferError::Schema { .. }
+        | TransferError::Unknown { .. }
         | TransferError::Address { .. } => Exit::Refused,
         TransferError::Refused { .. }
         | TransferError::Db(_)

@@ -68,7 +68,7 @@ pub(crate) struct RunArgs {
 pub(super) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<ExitCode> {
     logs(LogFormat::Text, "off");
     let folder = std::env::current_dir().context("the folder that this runs in is gone")?;
-    let server = client::recorded_at(context.global.server.as_deref());
+    let server = client::address(context.global.server.as_deref())?;
     if url::Url::parse(&server)
         .is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
     {
@@ -78,6 +78,11 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<Exit
         )
         .hint("name the server without, and put the token into TRIMTAB_TOKEN or MLFLOW_TRACKING_TOKEN")
         .into());
+    }
+    if args.experiment.as_deref() == Some("") {
+        return Err(Told::new(Exit::Usage, "--experiment names no experiment")
+            .hint("give it a name, or leave it out")
+            .into());
     }
     let clock = Clock::system();
     let console = Arc::<Mutex<Console>>::default();
@@ -190,8 +195,7 @@ async fn follow(
             Some(seen) = seen.recv() => session.seen(seen).await,
             signal = signals.next() => {
                 was_told = Some(signal);
-                // From a terminal the whole group has it already, and handles it as it would without us.
-                if signal != Signal::SIGINT || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+                if signal != Signal::SIGINT || !is_in_foreground() {
                     forward(pid, signal);
                 }
             }
@@ -274,6 +278,15 @@ async fn copy(
         })
         .await;
     }
+}
+
+/// Whether Ctrl-C reaches us from a terminal: then the command, of our process group, has it already, and handles it as it
+/// would without us.
+fn is_in_foreground() -> bool {
+    std::fs::File::open("/dev/tty")
+        .ok()
+        .and_then(|terminal| nix::unistd::tcgetpgrp(terminal).ok())
+        .is_some_and(|group| group == nix::unistd::getpgrp())
 }
 
 fn forward(pid: u32, signal: Signal) {

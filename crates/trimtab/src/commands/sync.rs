@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Context, import};
 use crate::{
     recording::{Delivery, deliver, spools},
-    told::{self, Told},
+    told::{self, Exit, Told},
 };
 
 /// Options of `trimtab sync`.
@@ -19,6 +19,14 @@ pub(crate) struct SyncArgs {
 }
 
 pub(super) async fn run(context: &Context, args: SyncArgs) -> anyhow::Result<()> {
+    if !args.folder.is_dir() {
+        return Err(Told::new(
+            Exit::Refused,
+            format!("there is no folder `{}`", args.folder.display()),
+        )
+        .hint("name the folder in which `trimtab run` was called")
+        .into());
+    }
     let bar = import::progress();
     let mut delivered = Vec::new();
     let mut failed = None;
@@ -58,7 +66,7 @@ pub(super) async fn run(context: &Context, args: SyncArgs) -> anyhow::Result<()>
 
 fn describe(delivered: &[Delivery]) -> String {
     if delivered.is_empty() {
-        return "nothing was delivered\n".to_owned();
+        return "nothing waits here to be delivered\n".to_owned();
     }
     let mut text = String::new();
     for delivery in delivered {

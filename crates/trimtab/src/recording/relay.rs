@@ -21,8 +21,9 @@ use trimtab_record::Console;
 use trimtab_telemetry::Tasks;
 use trimtab_transfer::Begun;
 
-use super::Spool;
+use super::{Spool, permission};
 use crate::{
+    client,
     output::Output,
     told::{self, told},
 };
@@ -124,7 +125,7 @@ impl Relay {
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true);
         // No proxy leads to this machine.
-        let http = if crate::client::is_loopback(&options.server) {
+        let http = if client::is_loopback(&options.server) {
             http.no_proxy()
         } else {
             http
@@ -155,14 +156,25 @@ impl Relay {
         &self.url
     }
 
-    /// Whether the server answers; when not, the spool takes over at once.
+    /// Whether the server answers; when not, the spool takes over at once. One that answers and would not let the caller
+    /// record is an error: what the command does would be lost.
     pub(crate) async fn look(&self) -> anyhow::Result<()> {
-        let url = format!("{}/version", self.state.options.server);
-        let answer = self.state.http.get(url).timeout(CONNECT).send().await;
-        if answer.is_ok_and(|answer| !is_away(answer.status())) {
-            return Ok(());
+        let options = &self.state.options;
+        let url = format!("{}/api/v1/server", options.server);
+        let mut request = self.state.http.get(url).timeout(CONNECT);
+        if let Some(token) = client::token() {
+            request = request.bearer_auth(token);
         }
-        self.state.spool().await.map(|_| ())
+        if let Some(workspace) = &options.workspace {
+            request = request.header("x-trimtab-workspace", workspace);
+        }
+        let answer = match request.send().await {
+            Ok(answer) if !is_away(answer.status()) => answer,
+            Ok(_) | Err(_) => return self.state.spool().await.map(|_| ()),
+        };
+        let status = answer.status();
+        let said: Value = answer.json().await.unwrap_or_default();
+        Ok(permission::check(&options.server, status, &said)?)
     }
 
     /// The spool's folder, where it took over.

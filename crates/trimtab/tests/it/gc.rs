@@ -92,7 +92,12 @@ async fn what_was_deleted_is_removed_and_what_a_model_needs_is_named() {
         (Some(2), Some(1), Some(1)),
         "{said}"
     );
-    assert_eq!(said["kept_names"], json!([format!("run {held}")]));
+    assert_eq!(
+        said["kept_names"],
+        json!([format!(
+            "run {held}: a version of a registered model has its files"
+        )])
+    );
     assert_eq!(api.status(&format!("runs/get?run_id={plain}")).await, 404);
     assert_eq!(api.status(&format!("runs/get?run_id={held}")).await, 200);
     assert_eq!(api.status(&format!("runs/get?run_id={active}")).await, 200);

@@ -47,6 +47,7 @@ fn help_fits_a_screen_and_names_every_command() {
       rollout      Show, start and stop rollouts
       models       Work with registered models
       token        Make, list and revoke access tokens
+      workspace    Make and list workspaces: what is in one is unknown in another
       gc           Remove for good what was deleted: runs, experiments, logged models, with their files
                    (role admin)
       backup       Copy everything of a running server into a folder; again, only what is new (role
@@ -83,8 +84,8 @@ fn help_fits_a_screen_and_names_every_command() {
           --workspace <NAME>
               The workspace to act in [default: the token's, or `default`]
 
-    Commands that talk to a server find it by --server, TRIMTAB_SERVER, `server:` in ./trimtab.yaml, or
-    at http://127.0.0.1:5000; they send the token in TRIMTAB_TOKEN.
+    Commands that talk to a server find it by --server, TRIMTAB_SERVER, MLFLOW_TRACKING_URI, `server:`
+    in ./trimtab.yaml, or at http://127.0.0.1:5000; they send the token in TRIMTAB_TOKEN.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the server cannot be reached, 4 the server or the
     input says no.
@@ -215,6 +216,37 @@ fn errors_say_what_to_do() {
 
     hint: write models:/iris@champion or models:/iris/1
     exit 2
+    "#);
+
+    assert_snapshot!(refused(folder, &["sync", "nowhere"]), @r#"
+    error: there is no folder `nowhere`
+
+    hint: name the folder in which `trimtab run` was called
+    exit 4
+    "#);
+    assert_snapshot!(refused(folder, &["token", "list", "--server", "ftp://host"]), @r#"
+    error: a server is not reached by `ftp://`
+
+    hint: its address begins with http:// or https://, such as http://127.0.0.1:5000
+    exit 2
+    "#);
+    assert_snapshot!(refused(folder, &["run", "--experiment", "", "--", "true"]), @r#"
+    error: --experiment names no experiment
+
+    hint: give it a name, or leave it out
+    exit 2
+    "#);
+    assert_snapshot!(client(&["import", "mlflow", "/srv/mlflow.db"]), @r#"
+    error: `/srv/mlflow.db` is no source: expected sqlite:///FILE, postgresql://… or http(s)://…
+
+    hint: for a database file, write sqlite:////srv/mlflow.db
+    exit 4
+    "#);
+    assert_snapshot!(client(&["import", "mlflow", "sqlite:///srv/mlflow.db"]), @r#"
+    error: the source's database cannot be read: cannot open the database srv/mlflow.db: unable to open database file: srv/mlflow.db: Error code 14: unable to open database file
+
+    hint: srv/mlflow.db is looked for below the folder that this runs in; an absolute path has four slashes, sqlite:////srv/mlflow.db
+    exit 4
     "#);
 
     fs::write(folder.join("trimtab.toml"), "data_dri = \"x\"\n").unwrap();

@@ -243,6 +243,63 @@ fn artifacts_in_place_are_read_there_and_what_lies_elsewhere_is_not() {
         "compare.py",
         &[&store, &server.url, "same", "artifacts"],
     );
+    // A client on any machine reaches them, and what it adds comes to us.
+    let files = files_below(folder, "mlruns");
+    assert!(!files.is_empty());
+    let add = "import sys, mlflow\n\
+        mlflow.set_tracking_uri(sys.argv[1])\n\
+        client = mlflow.MlflowClient()\n\
+        runs = mlflow.search_runs(search_all_experiments=True, output_format='list')\n\
+        runs += [client.create_run(e.experiment_id) for e in mlflow.search_experiments()]\n\
+        for run in runs:\n    \
+            assert run.info.artifact_uri.startswith('mlflow-artifacts:/'), run.info.artifact_uri\n    \
+            before = [f.path for f in client.list_artifacts(run.info.run_id)]\n    \
+            client.log_text(run.info.run_id, 'new', 'added.txt')\n    \
+            after = [f.path for f in client.list_artifacts(run.info.run_id)]\n    \
+            assert after == sorted(before + ['added.txt']), (before, after)\n";
+    let added = python(folder)
+        .args(["-c", add, &server.url])
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{}", said(&added));
+    assert_eq!(files_below(folder, "mlruns"), files);
+}
+
+/// Every file below a folder, in order.
+fn files_below(root: &Path, folder: &str) -> Vec<PathBuf> {
+    let (mut folders, mut files) = (vec![root.join(folder)], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn a_server_is_not_brought_to_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = Server::start(folder, "data");
+    let same = server.url.replace("127.0.0.1", "localhost");
+    for words in [["import", "mlflow"], ["export", "mlflow"]] {
+        let refused = run(
+            folder,
+            &[&words[..], &[&same, "--server", &server.url]].concat(),
+        );
+        assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            text.contains("is both the Trimtab server and the MLflow server"),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -446,4 +503,77 @@ fn in_out_and_in_again_is_the_same() {
         "compare.py",
         &[&first.url, &second.url, "written", "artifacts"],
     );
+}
+
+#[test]
+fn what_mlflow_alone_cannot_hold_goes_out_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = Server::start(folder, "data");
+    fs::create_dir(folder.join("peer")).unwrap();
+    let store = format!("sqlite:///{}/peer/mlflow.db", folder.display());
+    let peer = Server::mlflow(&folder.join("peer"), &store);
+    // Names that were freed, versions copied from a model that comes later, and tags of an export before.
+    let make = "import sys, mlflow\n\
+        mlflow.set_tracking_uri(sys.argv[1])\n\
+        client = mlflow.MlflowClient()\n\
+        for i in range(3):\n    \
+            experiment = client.create_experiment('freed')\n    \
+            run = client.create_run(experiment, run_name=f'run {i}', tags={'trimtab.run_id': 'old', 'trimtab.export': 'whole'})\n    \
+            client.log_inputs(run.info.run_id, [mlflow.entities.DatasetInput(mlflow.entities.Dataset('d', '1', 'local', 'x'))])\n    \
+            if i < 2: client.delete_experiment(experiment)\n\
+        model = client.create_logged_model(experiment, name='m', tags={'trimtab.model_id': 'old'})\n\
+        client.finalize_logged_model(model.model_id, 'READY')\n\
+        client.create_registered_model('second', tags={'trimtab.export': 'model'})\n\
+        client.create_model_version('second', f'models:/{model.model_id}', model_id=model.model_id)\n\
+        client.copy_model_version('models:/second/1', 'first')\n\
+        client.set_registered_model_alias('first', 'champion', '1')\n";
+    let made = python(folder)
+        .args(["-c", make, &server.url])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", said(&made));
+    let out = report(folder, &server, &["export", "mlflow", &peer.url]);
+    assert_eq!(
+        counts(&out, &["experiments", "runs", "models", "versions"]),
+        [3, 3, 2, 2],
+        "{out}"
+    );
+    assert_eq!(out["skipped"], serde_json::json!([]), "{out}");
+    let again = report(folder, &server, &["export", "mlflow", &peer.url]);
+    assert_eq!(
+        counts(&again, &["runs", "runs_unchanged", "models", "versions"]),
+        [0, 3, 0, 0],
+        "{again}"
+    );
+    let look = "import sys, mlflow\n\
+        mlflow.set_tracking_uri(sys.argv[1])\n\
+        client = mlflow.MlflowClient()\n\
+        def runs(name):\n    \
+            experiment = client.get_experiment_by_name(name)\n    \
+            found = client.search_runs([experiment.experiment_id], run_view_type=3)\n    \
+            return experiment.lifecycle_stage, [run.info.run_name for run in found]\n\
+        assert runs('freed') == ('active', ['run 2']), runs('freed')\n\
+        assert runs('freed (deleted, 1)') == ('deleted', ['run 0'])\n\
+        assert runs('freed (deleted, 2)') == ('deleted', ['run 1'])\n\
+        copied = client.get_model_version_by_alias('first', 'champion')\n\
+        assert copied.source == 'models:/second/1', copied.source\n";
+    let looked = python(folder)
+        .args(["-c", look, &peer.url])
+        .output()
+        .unwrap();
+    assert!(looked.status.success(), "{}", said(&looked));
+    let unknown = run(
+        folder,
+        &[
+            "export",
+            "mlflow",
+            &peer.url,
+            "--experiment",
+            "none",
+            "--server",
+            &server.url,
+        ],
+    );
+    assert_eq!(unknown.status.code(), Some(4), "{}", said(&unknown));
 }
