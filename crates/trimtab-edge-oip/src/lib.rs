@@ -6,7 +6,6 @@
 //! Numbers that JSON does not have: V2 writes and reads `"NaN"`, `"Infinity"` and `"-Infinity"` as strings (as
 //! protobuf's JSON does); scoring writes `null`, and reads `null` as NaN, as pandas does.
 
-mod binary;
 mod body;
 mod classify;
 mod context;
@@ -23,6 +22,7 @@ mod v2;
 
 use axum::extract::FromRef;
 use trimtab_edge::{BodyLimit, Edge, Route, Routes};
+use trimtab_infer::raw as binary;
 use trimtab_serving::Serving;
 use trimtab_types::{Name, Verb};
 

@@ -1,6 +1,6 @@
 //! What can go wrong between a model's file and its answer.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use trimtab_types::{Coded, ErrorCode};
 
@@ -107,6 +107,64 @@ pub enum InferError {
         #[source]
         source: Source,
     },
+    /// The model's Python environment cannot be made.
+    #[error("no Python environment can be made for the model {model}: {reason}", model = model.display())]
+    Environment {
+        /// The model's folder.
+        model: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The model cannot be loaded in a worker.
+    #[error("the model {model} cannot be served: {reason}", model = model.display())]
+    Worker {
+        /// The model's folder.
+        model: PathBuf,
+        /// What went wrong, with the end of Python's traceback.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The model raised an exception.
+    #[error("the model raised {exception}")]
+    Raised {
+        /// Its type and text.
+        exception: String,
+        /// The end of its traceback.
+        trace: String,
+    },
+    /// The worker ended while it had the request.
+    #[error("the model's worker ended while it answered this request: {how}")]
+    WorkerDied {
+        /// How it ended.
+        how: String,
+    },
+    /// No worker of the model can be kept alive.
+    #[error("the model {model} has no worker just now: {reason}", model = model.display())]
+    WorkerDown {
+        /// The model's folder.
+        model: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The model did not answer in time.
+    #[error("the model did not answer within {deadline:?}")]
+    Late {
+        /// How long it had.
+        deadline: Duration,
+    },
+    /// Too many requests wait for the model.
+    #[error("{waiting} requests wait for this model already")]
+    Busy {
+        /// How many.
+        waiting: usize,
+    },
+    /// The request ended workers and is asked no more.
+    #[error("this request ended the model's worker {times} times and is not tried again")]
+    Quarantined {
+        /// How many workers it ended.
+        times: u8,
+    },
 }
 
 impl Coded for InferError {
@@ -124,7 +182,17 @@ impl Coded for InferError {
             | Self::InputValue { name, .. } => ErrorCode::Invalid {
                 field: format!("inputs.{name}"),
             },
-            Self::Run { .. } => ErrorCode::invalid("inputs"),
+            Self::Run { .. } | Self::Raised { .. } | Self::Quarantined { .. } => {
+                ErrorCode::invalid("inputs")
+            }
+            Self::Environment { .. } | Self::WorkerDied { .. } | Self::WorkerDown { .. } => {
+                ErrorCode::Unavailable
+            }
+            Self::Worker { .. } => ErrorCode::invalid("model"),
+            Self::Late { .. } => ErrorCode::DeadlineExceeded,
+            Self::Busy { .. } => ErrorCode::Limited {
+                retry_after: Some(Duration::from_secs(1)),
+            },
         }
     }
 
@@ -151,6 +219,30 @@ impl Coded for InferError {
             | Self::InputShape { .. }
             | Self::InputValue { .. }
             | Self::Run { .. } => None,
+            Self::Environment { .. } => Some(
+                "put `uv` on the server's PATH, and see that the package index can be reached; or name an interpreter that has the model's packages with `model_python`"
+                    .to_owned(),
+            ),
+            Self::Worker { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
+            Self::Raised { trace, .. } => Some(trace.clone()).filter(|trace| !trace.is_empty()),
+            Self::WorkerDied { .. } => Some(
+                "send it again; the server's log (target `model`) has what the model printed"
+                    .to_owned(),
+            ),
+            Self::WorkerDown { .. } => Some(
+                "it is tried again after a pause of at most 30 s; the server's log (target `model`) says why it ends"
+                    .to_owned(),
+            ),
+            Self::Late { .. } => {
+                Some("ask for fewer rows at once, or raise `model_deadline`".to_owned())
+            }
+            Self::Busy { .. } => {
+                Some("send fewer at once, or raise `model_workers`".to_owned())
+            }
+            Self::Quarantined { .. } => Some(
+                "the server's log (target `model`) says how the worker ended; mend the model or the request"
+                    .to_owned(),
+            ),
         }
     }
 }

@@ -286,6 +286,8 @@ pub struct Signature {
     pub inputs: Vec<TensorSpec>,
     /// Outputs in the model's order.
     pub outputs: Vec<TensorSpec>,
+    /// Whether the model takes inputs of other names too: nobody wrote down what it takes.
+    pub is_open: bool,
 }
 
 impl Signature {
@@ -298,6 +300,9 @@ impl Signature {
     pub fn check(&self, tensors: &[Tensor]) -> Result<(), InferError> {
         for (at, tensor) in tensors.iter().enumerate() {
             let Some(spec) = self.input(&tensor.name) else {
+                if self.is_open {
+                    continue;
+                }
                 let known: Vec<&str> = self.inputs.iter().map(|i| i.name.as_str()).collect();
                 return Err(InferError::InputUnknown {
                     name: tensor.name.clone(),
@@ -310,6 +315,9 @@ impl Signature {
                 });
             }
             spec.check(tensor)?;
+        }
+        if self.is_open && !tensors.is_empty() {
+            return Ok(());
         }
         match self
             .inputs
@@ -379,7 +387,7 @@ mod tests {
                     shape: vec![-1, 1],
                 },
             ],
-            outputs: Vec::new(),
+            ..Signature::default()
         };
         let a = Tensor::new("a", vec![1, 2], vec![1.0_f32, 2.0]).unwrap();
         let b = Tensor::new("b", vec![1, 1], vec![Bytes::from_static(b"x")]).unwrap();

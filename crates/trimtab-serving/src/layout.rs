@@ -159,7 +159,7 @@ mod tests {
     fn signature(inputs: Vec<TensorSpec>) -> Signature {
         Signature {
             inputs,
-            outputs: Vec::new(),
+            ..Signature::default()
         }
     }
 

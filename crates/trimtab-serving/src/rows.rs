@@ -162,7 +162,7 @@ mod tests {
             .collect();
         let signature = Signature {
             inputs,
-            outputs: Vec::new(),
+            ..Signature::default()
         };
         Layout::of(&signature, None).unwrap()
     }

@@ -98,6 +98,7 @@ mod tests {
             shape: shape.to_vec(),
         };
         let signature = Signature {
+            is_open: false,
             inputs: Vec::new(),
             outputs: vec![
                 spec("label", DataType::Int64, &[-1]),

@@ -50,7 +50,11 @@ impl OnnxEngine {
         let signature = specs(session.inputs())
             .and_then(|inputs| {
                 let outputs = specs(session.outputs())?;
-                Ok(Signature { inputs, outputs })
+                Ok(Signature {
+                    inputs,
+                    outputs,
+                    is_open: false,
+                })
             })
             .map_err(|reason| InferError::Unsupported {
                 path: path.to_owned(),

@@ -3,11 +3,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::float_cmp,
     reason = "a helper of tests fails by panicking; the same model on the same row says the same to the bit"
 )]
 
+mod environment;
 mod models;
+mod python;
 mod threads;
 
 use std::{

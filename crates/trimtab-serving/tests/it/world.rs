@@ -92,6 +92,7 @@ impl Fake {
             signature: Signature {
                 inputs: vec![tensor(input)],
                 outputs: vec![tensor("y")],
+                is_open: false,
             },
         }
     }

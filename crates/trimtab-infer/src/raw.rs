@@ -1,11 +1,11 @@
-//! Tensors in binary form: little endian, row by row; texts carry their length in four bytes.
+//! Elements in V2's binary form: little endian, row by row; texts carry their length in four bytes.
 
+use crate::{DataType, TensorData};
 use bytes::Bytes;
 use half::{bf16, f16};
-use trimtab_infer::{DataType, TensorData};
 
 /// Elements from their bytes; `None` when the bytes are cut off or left over.
-pub(crate) fn decode(datatype: DataType, bytes: &Bytes) -> Option<TensorData> {
+pub fn decode(datatype: DataType, bytes: &Bytes) -> Option<TensorData> {
     macro_rules! numbers {
         ($variant:ident, $element:ty) => {{
             let (chunks, []) = bytes.as_chunks::<{ size_of::<$element>() }>() else {
@@ -54,7 +54,7 @@ fn texts(bytes: &Bytes) -> Option<Vec<Bytes>> {
 }
 
 /// How many bytes [`encode`] will append.
-pub(crate) fn length(data: &TensorData) -> usize {
+pub fn length(data: &TensorData) -> usize {
     match data {
         TensorData::Bytes(values) => values.iter().map(|value| 4 + value.len()).sum(),
         TensorData::Bool(_)
@@ -74,7 +74,7 @@ pub(crate) fn length(data: &TensorData) -> usize {
 }
 
 /// Appends elements as bytes.
-pub(crate) fn encode(data: &TensorData, out: &mut Vec<u8>) {
+pub fn encode(data: &TensorData, out: &mut Vec<u8>) {
     macro_rules! numbers {
         ($values:expr) => {
             for value in $values {
