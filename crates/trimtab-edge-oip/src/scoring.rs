@@ -13,6 +13,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{
     Deserialize, Deserializer,
@@ -20,6 +21,7 @@ use serde::{
 };
 use serde_json::{json, value::RawValue};
 use trimtab_edge::{CallScope, Failure, json_reason};
+use trimtab_infer::{SCORING_REQUEST, Tensor};
 use trimtab_serving::{ModelInfo, PredictRequest, Serving};
 use trimtab_types::{ErrorCode, Name, Scope};
 
@@ -113,13 +115,15 @@ async fn invoke(
     let info = serving.model_info(scope, name, None)?;
     let row_key = serving.row_key(scope, name)?;
     let body = body::read(headers, body).await?;
+    let is_document = info.signature.input(SCORING_REQUEST).is_some();
     let (mut request, form) = match kind {
+        ContentKind::Csv | ContentKind::Json if is_document => (document(&body)?, Form::Records),
         ContentKind::Csv => (csv::read(&info, row_key.as_deref(), &body)?, Form::Records),
         ContentKind::Json => json_request(&info, row_key.as_deref(), &body)?,
     };
     context::take_headers(headers, &mut request)?;
     let prediction = serving.predict(scope, name, request).await?;
-    let answer = answer::encode(&prediction.outputs, form);
+    let answer = answer::encode(&prediction.outputs, prediction.form, form);
     let mut response = Response::new(Body::empty());
     let out = response.headers_mut();
     context::put_headers(out, &prediction);
@@ -130,6 +134,15 @@ async fn invoke(
     let packed = body::pack(headers, answer, out);
     *response.body_mut() = Body::from(packed);
     Ok(response)
+}
+
+/// The whole body, for a model that reads it by MLflow's own rules.
+fn document(body: &Bytes) -> Result<PredictRequest, Failure> {
+    let input = Tensor::new(SCORING_REQUEST, vec![1], vec![body.clone()])?;
+    Ok(PredictRequest {
+        inputs: vec![input],
+        ..PredictRequest::default()
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -150,6 +150,14 @@ pub enum ServingError {
         /// The flavors that it has.
         found: String,
     },
+    /// The model is Python code, and nobody answers for it.
+    #[error("version {version} of model `{model}` is Python code from an unknown source")]
+    Unvouched {
+        /// The model.
+        model: String,
+        /// The version.
+        version: i64,
+    },
     /// The request says when it happened, and the endpoint does not take the caller's word for it.
     #[error("endpoint `{0}` does not accept event times from its callers")]
     EventTimeRefused(Name),
@@ -195,6 +203,7 @@ impl Coded for ServingError {
             Self::Fetch { source, .. } => source.code.clone(),
             Self::Folder { .. } => ErrorCode::invalid("model"),
             Self::Flavor { .. } => ErrorCode::Unsupported,
+            Self::Unvouched { .. } => ErrorCode::Denied,
             Self::EventTimeRefused(_) => ErrorCode::invalid("event_time"),
             Self::Request { field, .. } => ErrorCode::Invalid {
                 field: field.clone(),
@@ -222,7 +231,11 @@ impl Coded for ServingError {
                 "apply the file of project `{owner}`, or choose another name for the endpoint"
             )),
             Self::Flavor { .. } => Some(
-                "log the model with mlflow.onnx.log_model (skl2onnx converts scikit-learn models); Python models are served by workers in a later release"
+                "log the model with one of MLflow's flavors that has a Python function, or with mlflow.onnx.log_model"
+                    .to_owned(),
+            ),
+            Self::Unvouched { .. } => Some(
+                "register it, so that the registry says who did; for a folder of your own add `--trust-model`"
                     .to_owned(),
             ),
             Self::EventTimeRefused(_) => Some(

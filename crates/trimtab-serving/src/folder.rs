@@ -16,10 +16,19 @@ const MAX_MLMODEL_BYTES: u64 = 4 << 20;
 /// What can be served from a folder.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ModelFolder {
-    /// The ONNX file.
-    pub(crate) onnx: PathBuf,
+    /// What runs it.
+    pub(crate) engine: EngineKind,
     /// The input columns of the model's own signature, where it has one with named columns.
     pub(crate) columns: Option<Vec<String>>,
+}
+
+/// What runs a model.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum EngineKind {
+    /// ONNX Runtime: the ONNX file.
+    Onnx(PathBuf),
+    /// A worker that loads MLflow's Python function: the folder.
+    Python(PathBuf),
 }
 
 #[derive(Deserialize)]
@@ -47,7 +56,7 @@ impl ModelFolder {
     /// Reads a folder; a file that is no folder, and a folder with only `model.onnx`, count as ONNX.
     pub(crate) fn read(path: &Path) -> Result<Self, ServingError> {
         let plain = |onnx: PathBuf| Self {
-            onnx,
+            engine: EngineKind::Onnx(onnx),
             columns: None,
         };
         if path.is_file() {
@@ -74,7 +83,16 @@ impl ModelFolder {
         let text = fs::read_to_string(&file).map_err(|e| broken(format!("`MLmodel`: {e}")))?;
         let mlmodel: MlModel =
             serde_saphyr::from_str(&text).map_err(|e| broken(format!("`MLmodel`: {e}")))?;
+        let columns = mlmodel
+            .signature
+            .and_then(|signature| columns(&signature.inputs?));
         let Some(onnx) = mlmodel.flavors.get("onnx") else {
+            if mlmodel.flavors.contains_key("python_function") {
+                return Ok(Self {
+                    engine: EngineKind::Python(path.to_owned()),
+                    columns,
+                });
+            }
             let found: Vec<&str> = mlmodel.flavors.keys().map(String::as_str).collect();
             return Err(ServingError::Flavor {
                 folder: path.display().to_string(),
@@ -104,10 +122,8 @@ impl ModelFolder {
             )));
         }
         Ok(Self {
-            onnx,
-            columns: mlmodel
-                .signature
-                .and_then(|signature| columns(&signature.inputs?)),
+            engine: EngineKind::Onnx(onnx),
+            columns,
         })
     }
 }
@@ -167,11 +183,24 @@ utc_time_created: '2026-11-24 22:38:24.405115'
 "#,
         );
         let read = ModelFolder::read(folder.path()).unwrap();
-        assert_eq!(read.onnx, folder.path().join("model.onnx"));
+        assert_eq!(
+            read.engine,
+            EngineKind::Onnx(folder.path().join("model.onnx"))
+        );
         assert_eq!(
             read.columns,
             Some(vec!["carrier".to_owned(), "temp".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_model_without_onnx_is_its_python_function() {
+        let folder = folder(
+            "flavors:\n  sklearn: {pickled_model: model.pkl}\n  python_function: {}\nsignature:\n  inputs: '[{\"type\": \"double\", \"name\": \"x\"}]'\n",
+        );
+        let read = ModelFolder::read(folder.path()).unwrap();
+        assert_eq!(read.engine, EngineKind::Python(folder.path().to_owned()));
+        assert_eq!(read.columns, Some(vec!["x".to_owned()]));
     }
 
     #[test]
@@ -182,8 +211,8 @@ utc_time_created: '2026-11-24 22:38:24.405115'
             error.replace(&folder.path().display().to_string(), "DIR")
         };
         assert_eq!(
-            message("flavors:\n  sklearn: {pickled_model: model.pkl}\n  python_function: {}\n"),
-            "the model in DIR has no flavor that can be served: it has python_function, sklearn"
+            message("flavors:\n  sklearn: {pickled_model: model.pkl}\n  mleap: {}\n"),
+            "the model in DIR has no flavor that can be served: it has mleap, sklearn"
         );
         assert_eq!(
             message("flavors:\n  onnx: {data: ../../etc/passwd}\n"),

@@ -4,7 +4,7 @@ use std::{fmt::Debug, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use trimtab_infer::{Signature, Tensor};
+use trimtab_infer::{AnswerForm, Signature, Tensor};
 use trimtab_types::{Name, PredictionId, RevisionId, Scope, Time};
 
 use crate::{FetchError, Layout, ServingError, Spent, Traffic};
@@ -183,6 +183,8 @@ pub struct Prediction {
     pub version: i64,
     /// The outputs, in the model's order.
     pub outputs: Vec<Tensor>,
+    /// What they were in the model's own language.
+    pub form: AnswerForm,
     /// How many rows were asked about.
     pub rows: usize,
     /// Where the time went.
@@ -212,4 +214,15 @@ pub struct Restored {
 pub trait ModelSource: Send + Sync + Debug {
     /// A local folder with the version's `MLmodel`, which stays in place while the version is served.
     async fn fetch(&self, scope: &Scope, model: &str, version: i64) -> Result<PathBuf, FetchError>;
+
+    /// Who registered the version, or otherwise answers for its code; nobody by default. A Python model of nobody is
+    /// not loaded.
+    async fn registered_by(
+        &self,
+        _scope: &Scope,
+        _model: &str,
+        _version: i64,
+    ) -> Result<Option<String>, FetchError> {
+        Ok(None)
+    }
 }

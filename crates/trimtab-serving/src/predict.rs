@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use arrow::array::RecordBatch;
 use trimtab_events::ServedAs;
-use trimtab_infer::{InferError, Tensor};
+use trimtab_infer::{Answer, InferError, Tensor};
 use trimtab_types::{Name, PredictionId, RevisionId, Scope};
 
 use crate::{
@@ -69,14 +69,14 @@ impl Serving {
             }
         };
         let input = started.elapsed();
-        let (outputs, took) = arm.loaded.run(&asked.inputs).await;
+        let (answer, took) = arm.loaded.run(&asked.inputs).await;
         let champion = route
             .traffic
             .champion
             .filter(|champion| *champion != arm.loaded.revision.id)
             .and_then(|champion| route.arm(champion));
-        let (outcome, answering, outputs) = match (outputs, champion) {
-            (Ok(outputs), _) => (Outcome::Ok, arm, Ok((outputs, took))),
+        let (outcome, answering, answer) = match (answer, champion) {
+            (Ok(answer), _) => (Outcome::Ok, arm, Ok((answer, took))),
             (Err(error), Some(champion)) if !is_pinned => {
                 arm.loaded.statistics.failed(started.elapsed());
                 let (rescue, champion_took) = champion.loaded.run(&asked.inputs).await;
@@ -86,7 +86,7 @@ impl Serving {
                     self.mirror().record(event).await;
                 }
                 match rescue {
-                    Ok(outputs) => (Outcome::Rescued, champion, Ok((outputs, champion_took))),
+                    Ok(answer) => (Outcome::Rescued, champion, Ok((answer, champion_took))),
                     Err(error) => (Outcome::Failed, champion, Err((error, champion_took))),
                 }
             }
@@ -94,8 +94,8 @@ impl Serving {
         };
         let ran = started.elapsed();
         let statistics = &answering.loaded.statistics;
-        match outputs {
-            Ok((outputs, took)) => {
+        match answer {
+            Ok((Answer { outputs, form }, took)) => {
                 if !is_pinned {
                     let event = asked.event(answering, ServedAs::Served, Ok(&outputs), took);
                     self.mirror().record(event).await;
@@ -117,6 +117,7 @@ impl Serving {
                     revision: revision.id,
                     version: revision.version,
                     outputs,
+                    form,
                     rows,
                     spent,
                 };
@@ -232,8 +233,8 @@ impl Serving {
         let route = self.route(scope, endpoint)?;
         let arm = route.require(revision)?;
         let rows = columns::rows(&inputs);
-        let (outputs, _) = arm.loaded.run(&Arc::new(inputs)).await;
-        let outputs = outputs?;
+        let (answer, _) = arm.loaded.run(&Arc::new(inputs)).await;
+        let outputs = answer?.outputs;
         Ok(Scored {
             scores: ScoreRule::scores(arm.score.as_ref(), &outputs, rows),
             outputs,
@@ -309,6 +310,14 @@ fn is_request_fault(error: &InferError) -> bool {
         | InferError::LibraryBroken { .. }
         | InferError::Model { .. }
         | InferError::Unsupported { .. }
-        | InferError::Run { .. } => false,
+        | InferError::Run { .. }
+        | InferError::Environment { .. }
+        | InferError::Worker { .. }
+        | InferError::Raised { .. }
+        | InferError::WorkerDied { .. }
+        | InferError::WorkerDown { .. }
+        | InferError::Late { .. }
+        | InferError::Busy { .. }
+        | InferError::Quarantined { .. } => false,
     }
 }

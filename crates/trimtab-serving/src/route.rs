@@ -12,12 +12,18 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use trimtab_infer::{DataType, Engine, InferError, Signature, Tensor, TensorData};
+use trimtab_infer::{
+    Answer, AnswerForm, DataType, Engine, InferError, SCORING_REQUEST, Signature, Tensor,
+    TensorData,
+};
 use trimtab_types::{Name, RevisionId, WorkspaceId};
 
 use crate::{
-    EndpointSpec, Layout, Revision, ServingError, Traffic, Waiting, folder::ModelFolder,
-    metrics::EndpointMetrics, score::ScoreRule, statistics::Statistics,
+    EndpointSpec, Layout, Revision, ServingError, Traffic, Waiting,
+    folder::{EngineKind, ModelFolder},
+    metrics::EndpointMetrics,
+    score::ScoreRule,
+    statistics::Statistics,
 };
 
 /// A run that is expected to take longer goes to a blocking thread.
@@ -68,7 +74,9 @@ impl Loaded {
     /// Opens a model folder and runs the model on made-up rows, so that no caller pays for the first run.
     pub(crate) fn open(revision: Revision, folder: &ModelFolder, engine: Arc<dyn Engine>) -> Self {
         let signature = Arc::new(engine.signature().clone());
-        let layout = Layout::of(&signature, folder.columns.as_deref()).map(Arc::new);
+        let layout = Layout::of(&signature, folder.columns.as_deref())
+            .filter(|_| signature.input(SCORING_REQUEST).is_none())
+            .map(Arc::new);
         let loaded = Self {
             revision,
             signature,
@@ -77,7 +85,10 @@ impl Loaded {
             engine,
             us_per_row: AtomicU64::new(0),
         };
-        if let Some(inputs) = loaded.warm_up_inputs() {
+        // A worker has warmed its model up with the model's own example.
+        if let EngineKind::Onnx(_) = folder.engine
+            && let Some(inputs) = loaded.warm_up_inputs()
+        {
             for _ in 0..2 {
                 // A model may refuse made-up values (an unknown category); that says nothing about real ones.
                 if let (Err(error), _) = loaded.run_here(&inputs) {
@@ -100,16 +111,38 @@ impl Loaded {
         let started = Instant::now();
         let outputs = self.engine.run(inputs);
         let took = started.elapsed();
+        self.learn(inputs, took);
+        (outputs, took)
+    }
+
+    fn learn(&self, inputs: &[Tensor], took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let rows = crate::columns::rows(inputs).max(1) as u64;
         // Half old, half new: the first run, which pays for lazy set-up, is soon forgotten.
         let learned = u64::midpoint(self.us_per_row.load(Ordering::Relaxed), us / rows);
         self.us_per_row.store(learned, Ordering::Relaxed);
-        (outputs, took)
     }
 
-    /// Runs here when it is a matter of microseconds, on a blocking thread otherwise.
+    /// Waits for an engine elsewhere; runs one of this process here when it is a matter of microseconds, on a blocking
+    /// thread otherwise.
     pub(crate) async fn run(
+        self: &Arc<Self>,
+        inputs: &Arc<Vec<Tensor>>,
+    ) -> (Result<Answer, InferError>, Duration) {
+        let started = Instant::now();
+        if let Some(asked) = self.engine.ask(inputs) {
+            let answer = asked.await;
+            return (answer, started.elapsed());
+        }
+        let (outputs, took) = self.run_in_process(inputs).await;
+        let answer = outputs.map(|outputs| Answer {
+            outputs,
+            form: AnswerForm::Named,
+        });
+        (answer, took)
+    }
+
+    async fn run_in_process(
         self: &Arc<Self>,
         inputs: &Arc<Vec<Tensor>>,
     ) -> (Result<Vec<Tensor>, InferError>, Duration) {

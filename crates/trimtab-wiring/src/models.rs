@@ -70,6 +70,16 @@ impl ModelSource for RegistryModels {
         put_in_place(&unfinished, &place).await?;
         Ok(place)
     }
+
+    async fn registered_by(
+        &self,
+        scope: &Scope,
+        model: &str,
+        version: i64,
+    ) -> Result<Option<String>, FetchError> {
+        let found = self.registry.get_version(scope, model, version).await;
+        Ok(Some(found.map_err(|error| of(&error))?.created_by))
+    }
 }
 
 /// Renames a finished folder into place; when another call was faster, its folder stays.

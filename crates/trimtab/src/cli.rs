@@ -297,6 +297,9 @@ pub(crate) struct ModelsServeArgs {
     /// Keep the model and its events in this folder [default: a temporary one].
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Run the Python code of a model that is from no registry.
+    #[arg(long)]
+    pub(crate) trust_model: bool,
     /// Listen on other addresses than loopback, where everybody may ask.
     #[arg(long)]
     pub(crate) insecure_no_auth: bool,

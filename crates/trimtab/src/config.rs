@@ -30,6 +30,12 @@ struct File {
     shared_memory: Option<bool>,
     log_format: Option<String>,
     keep_deleted: Option<Duration>,
+    model_python: Option<PathBuf>,
+    model_workers: Option<usize>,
+    model_deadline: Option<Duration>,
+    model_memory_mib: Option<u64>,
+    model_network: Option<bool>,
+    uv: Option<PathBuf>,
 }
 
 /// A list of texts, or one text alone.
@@ -75,7 +81,16 @@ const KEYS: &[&str] = &[
     "shared_memory",
     "log_format",
     "keep_deleted",
+    "model_python",
+    "model_workers",
+    "model_deadline",
+    "model_memory_mib",
+    "model_network",
+    "uv",
 ];
+
+/// How long a Python model may take to answer when nobody says otherwise.
+const MODEL_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +150,12 @@ pub(crate) struct Config {
     pub(crate) shared_memory: Setting<bool>,
     pub(crate) log_format: Setting<String>,
     pub(crate) keep_deleted: Setting<Option<Duration>>,
+    pub(crate) model_python: Setting<Option<PathBuf>>,
+    pub(crate) model_workers: Setting<usize>,
+    pub(crate) model_deadline: Setting<Duration>,
+    pub(crate) model_memory_mib: Setting<Option<u64>>,
+    pub(crate) model_network: Setting<bool>,
+    pub(crate) uv: Setting<Option<PathBuf>>,
 }
 
 /// Where the server listens when nobody says otherwise: 127.0.0.1 and ::1.
@@ -206,6 +227,31 @@ impl Config {
                 "text".to_owned(),
             )?,
             keep_deleted: layers.maybe(("", None), "TRIMTAB_KEEP_DELETED", file.keep_deleted)?,
+            model_python: layers.maybe(("", None), "TRIMTAB_MODEL_PYTHON", file.model_python)?,
+            model_workers: layers.pick(
+                ("", None),
+                "TRIMTAB_MODEL_WORKERS",
+                file.model_workers,
+                1,
+            )?,
+            model_deadline: layers.pick(
+                ("", None),
+                "TRIMTAB_MODEL_DEADLINE",
+                file.model_deadline,
+                MODEL_DEADLINE,
+            )?,
+            model_memory_mib: layers.maybe(
+                ("", None),
+                "TRIMTAB_MODEL_MEMORY_MIB",
+                file.model_memory_mib,
+            )?,
+            model_network: layers.pick(
+                ("", None),
+                "TRIMTAB_MODEL_NETWORK",
+                file.model_network,
+                false,
+            )?,
+            uv: layers.maybe(("", None), "TRIMTAB_UV", file.uv)?,
             file: path,
         })
     }
@@ -234,6 +280,12 @@ impl Config {
             row("shared_memory", &self.shared_memory),
             row("log_format", &self.log_format),
             row("keep_deleted", &self.keep_deleted),
+            row("model_python", &self.model_python),
+            row("model_workers", &self.model_workers),
+            row("model_deadline", &self.model_deadline),
+            row("model_memory_mib", &self.model_memory_mib),
+            row("model_network", &self.model_network),
+            row("uv", &self.uv),
         ]
     }
 }
@@ -472,7 +524,7 @@ mod tests {
         insta::assert_snapshot!(told("colour = 3\n"), @r#"
         error: trimtab.toml line 1: there is no key `colour`
 
-        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, webhooks_allow_private, shared_memory, log_format, keep_deleted
+        hint: the keys are: data_dir, listen, database, python, onnx_runtime, insecure_no_auth, allowed_hosts, allowed_origins, webhooks_allow_private, shared_memory, log_format, keep_deleted, model_python, model_workers, model_deadline, model_memory_mib, model_network, uv
         "#);
         insta::assert_snapshot!(told("listen = 5000\n"), @"error: trimtab.toml line 1: invalid type: integer `5000`, expected a text or a list of texts");
         insta::assert_snapshot!(told("listen = [\n"), @"error: trimtab.toml line 1: unclosed array, expected `]`");

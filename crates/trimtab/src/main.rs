@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod config;
 mod demo;
+mod engines;
 mod folder;
 mod keeper;
 mod output;

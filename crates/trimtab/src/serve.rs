@@ -17,7 +17,6 @@ use trimtab_edge_api::{Api, Backups, ProcessInfo, Services};
 use trimtab_edge_oip::Inference;
 use trimtab_events::EventLog;
 use trimtab_exec::{Executor, LocalExecutor};
-use trimtab_infer::OnnxEngines;
 use trimtab_loop::{Loop, LoopServices, TrainingEnv};
 use trimtab_monitor::Monitors;
 use trimtab_pipeline::{PipelineDirs, Pipelines};
@@ -30,6 +29,7 @@ use trimtab_wiring::{ChampionReferences, DatasetChecks, RegistryModels};
 
 use crate::{
     config::{self, Config},
+    engines::{PythonSettings, engines},
     folder::{ClockKind, DataFolder, require_database},
     keeper,
     recording::RecordedStages,
@@ -74,6 +74,8 @@ pub(crate) struct ServerConfig {
     pub(crate) python: Option<PathBuf>,
     /// ONNX Runtime's library.
     pub(crate) onnx_runtime: Option<PathBuf>,
+    /// How Python models run.
+    pub(crate) python_models: PythonSettings,
     /// Ask nobody for a token.
     pub(crate) insecure_no_auth: bool,
     /// Names that it answers to beside loopback's.
@@ -104,6 +106,7 @@ impl ServerConfig {
                 .transpose()?,
             python: config.python.value.clone(),
             onnx_runtime: config.onnx_runtime.value.clone(),
+            python_models: PythonSettings::of(config),
             insecure_no_auth: config.insecure_no_auth.value,
             allowed_hosts: config.allowed_hosts.value.clone(),
             allowed_origins: config.allowed_origins.value.clone(),
@@ -338,7 +341,11 @@ async fn build(
         clock.clone(),
         events.clone(),
         Arc::new(models),
-        Arc::new(OnnxEngines::new(config.onnx_runtime.clone())),
+        engines(
+            config.onnx_runtime.clone(),
+            config.python_models.clone(),
+            folder.path.join("environments"),
+        ),
         &metrics,
         tasks,
     );

@@ -167,6 +167,7 @@ mod tests {
             revision: RevisionId::new(),
             version: 3,
             rows: 2,
+            form: trimtab_infer::AnswerForm::Named,
             spent: trimtab_serving::Spent::default(),
             outputs: vec![
                 Tensor::new(

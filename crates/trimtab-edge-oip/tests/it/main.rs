@@ -10,6 +10,7 @@
 mod binary;
 mod grpc;
 mod malformed;
+mod pyfunc;
 mod python;
 mod repository;
 mod routes;

@@ -8,7 +8,7 @@ use trimtab_telemetry::LogFormat;
 
 use crate::world::World;
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     std::env::var_os("TRIMTAB_PYTHON").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python"),
         PathBuf::from,

@@ -18,7 +18,6 @@ use trimtab_db::{Migration, testing};
 use trimtab_edge::{HostPolicy, Routes, Shell};
 use trimtab_edge_oip::Inference;
 use trimtab_events::EventLog;
-use trimtab_infer::OnnxEngines;
 use trimtab_registry::{CreateVersion, Registry};
 use trimtab_serving::{EndpointSpec, EventTimeSource, FetchError, ModelSource, Serving, Traffic};
 use trimtab_telemetry::{Metrics, Tasks};
@@ -57,6 +56,15 @@ impl ModelSource for Models {
             })
         }
     }
+
+    async fn registered_by(
+        &self,
+        _: &Scope,
+        model: &str,
+        _: i64,
+    ) -> Result<Option<String>, FetchError> {
+        Ok((model != "nobodys").then(|| "tests".to_owned()))
+    }
 }
 
 pub(crate) struct World {
@@ -67,7 +75,7 @@ pub(crate) struct World {
     pub(crate) inference: Inference,
     pub(crate) stopping: CancellationToken,
     pub(crate) registry: Registry,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// An answer.
@@ -119,7 +127,7 @@ impl World {
             clock.clone(),
             events.clone(),
             Arc::new(Models(folder.path().join("models"))),
-            Arc::new(OnnxEngines::default()),
+            Arc::new(crate::pyfunc::engines(folder.path())),
             &metrics,
             &tasks,
         );
@@ -159,7 +167,7 @@ impl World {
             inference,
             stopping,
             registry,
-            _folder: folder,
+            folder,
         }
     }
 

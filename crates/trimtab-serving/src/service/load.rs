@@ -1,13 +1,16 @@
 //! Bringing a model into memory.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use trimtab_infer::Engines;
 use trimtab_types::Scope;
 
 use super::{Serving, key};
 use crate::{
-    EndpointSpec, Revision, ServingError, folder::ModelFolder, route::Loaded, score::ScoreRule,
+    EndpointSpec, Revision, ServingError,
+    folder::{EngineKind, ModelFolder},
+    route::Loaded,
+    score::ScoreRule,
 };
 
 impl Serving {
@@ -44,11 +47,36 @@ impl Serving {
                 version: revision.version,
                 source,
             })?;
+        let read = ModelFolder::read(&folder)?;
+        if let EngineKind::Python(_) = read.engine {
+            self.vouched(scope, revision).await?;
+        }
         let (engines, of) = (Arc::clone(&self.0.engines), revision.clone());
-        let loaded = tokio::task::spawn_blocking(move || open(&*engines, of, &folder))
+        let loaded = tokio::task::spawn_blocking(move || open(&*engines, of, &read))
             .await
             .map_err(|_| ServingError::Closed)??;
         Ok(Arc::new(loaded))
+    }
+
+    /// A Python model is code that whoever wrote it has run here: somebody must have registered it.
+    async fn vouched(&self, scope: &Scope, revision: &Revision) -> Result<(), ServingError> {
+        let (model, version) = (&revision.model, revision.version);
+        let by = self.0.models.registered_by(scope, model, version).await;
+        let by = by.map_err(|source| ServingError::Fetch {
+            model: model.clone(),
+            version,
+            source,
+        })?;
+        match by.filter(|by| !by.is_empty()) {
+            Some(by) => {
+                tracing::info!(model, version, by, "a Python model is loaded");
+                Ok(())
+            }
+            None => Err(ServingError::Unvouched {
+                model: model.clone(),
+                version,
+            }),
+        }
     }
 }
 
@@ -64,8 +92,14 @@ pub(super) fn score_rule(
     })
 }
 
-fn open(engines: &dyn Engines, revision: Revision, path: &Path) -> Result<Loaded, ServingError> {
-    let folder = ModelFolder::read(path)?;
-    let engine = engines.open(&folder.onnx)?;
-    Ok(Loaded::open(revision, &folder, engine))
+fn open(
+    engines: &dyn Engines,
+    revision: Revision,
+    folder: &ModelFolder,
+) -> Result<Loaded, ServingError> {
+    let engine = match &folder.engine {
+        EngineKind::Onnx(file) => engines.open(file)?,
+        EngineKind::Python(folder) => engines.open_python(folder)?,
+    };
+    Ok(Loaded::open(revision, folder, engine))
 }

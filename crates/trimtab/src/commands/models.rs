@@ -14,7 +14,6 @@ use trimtab_edge::{HostPolicy, Server, Shell};
 use trimtab_edge_api::wire::{ArtifactEntry, List, Model};
 use trimtab_edge_oip::Inference;
 use trimtab_events::EventLog;
-use trimtab_infer::OnnxEngines;
 use trimtab_serving::{EndpointSpec, FetchError, ModelSource, Serving, Traffic};
 use trimtab_telemetry::{LogFormat, Metrics, Tasks};
 use trimtab_types::{Clock, Name, Scope};
@@ -24,6 +23,7 @@ use crate::{
     cli::ModelsCommand,
     client::{Client, segment},
     config::Flags,
+    engines::{PythonSettings, cached, engines},
     folder::{ClockKind, DataFolder},
     serve,
     told::{Exit, Told, told},
@@ -79,8 +79,18 @@ pub(super) async fn run(context: &Context, command: ModelsCommand) -> anyhow::Re
         db.clone(),
         clock,
         events.clone(),
-        Arc::new(OneModel(model.folder.clone())),
-        Arc::new(OnnxEngines::new(config.onnx_runtime.value)),
+        Arc::new(OneModel {
+            folder: model.folder.clone(),
+            registered_by: model
+                .registered_by
+                .clone()
+                .or_else(|| args.trust_model.then(|| "the command line".to_owned())),
+        }),
+        engines(
+            config.onnx_runtime.value.clone(),
+            PythonSettings::of(&config),
+            cached(&folder.path),
+        ),
         &metrics,
         &tasks,
     );
@@ -126,6 +136,8 @@ struct Found {
     name: String,
     version: i64,
     folder: PathBuf,
+    /// Who registered it, where it is from a registry.
+    registered_by: Option<String>,
 }
 
 async fn find(context: &Context, uri: &str, folder: &DataFolder) -> anyhow::Result<Found> {
@@ -136,6 +148,7 @@ async fn find(context: &Context, uri: &str, folder: &DataFolder) -> anyhow::Resu
                 name: uri.to_owned(),
                 version: 1,
                 folder: path,
+                registered_by: None,
             });
         }
         return Err(Told::new(
@@ -154,10 +167,14 @@ async fn find(context: &Context, uri: &str, folder: &DataFolder) -> anyhow::Resu
     if !target.join("MLmodel").is_file() {
         download(&client, &name, version, &target).await?;
     }
+    let model: Model = client.get(&format!("models/{}", segment(&name))).await?;
+    let mut versions = model.versions.into_iter();
+    let found = versions.find(|known| known.version == version);
     Ok(Found {
         name,
         version,
         folder: target,
+        registered_by: found.map(|found| found.created_by),
     })
 }
 
@@ -264,11 +281,23 @@ async fn load(serving: &Serving, model: &Found) -> anyhow::Result<Name> {
 
 /// The files are there already.
 #[derive(Debug)]
-struct OneModel(PathBuf);
+struct OneModel {
+    folder: PathBuf,
+    registered_by: Option<String>,
+}
 
 #[async_trait]
 impl ModelSource for OneModel {
     async fn fetch(&self, _: &Scope, _: &str, _: i64) -> Result<PathBuf, FetchError> {
-        Ok(self.0.clone())
+        Ok(self.folder.clone())
+    }
+
+    async fn registered_by(
+        &self,
+        _: &Scope,
+        _: &str,
+        _: i64,
+    ) -> Result<Option<String>, FetchError> {
+        Ok(self.registered_by.clone())
     }
 }

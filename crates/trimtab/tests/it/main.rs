@@ -13,6 +13,7 @@ mod crash;
 mod disk;
 mod gc;
 mod kill;
+mod pyfunc;
 mod record;
 mod replay;
 mod s3;

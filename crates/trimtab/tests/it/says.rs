@@ -331,6 +331,12 @@ fn config_show_says_where_each_value_came_from() {
     shared_memory           false                        default
     log_format              text                         default
     keep_deleted            -                            default
+    model_python            -                            default
+    model_workers           1                            default
+    model_deadline          1m                           default
+    model_memory_mib        -                            default
+    model_network           false                        default
+    uv                      -                            default
     "#);
 }
 
